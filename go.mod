@@ -1,0 +1,3 @@
+module github.com/zancudomq/zancudo
+
+go 1.26
