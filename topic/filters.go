@@ -1,9 +1,6 @@
 package topic
 
-import (
-	"hash/maphash"
-	"strings"
-)
+import "hash/maphash"
 
 // Filters maps topic filters to values and answers: which values have a filter that
 // matches this name? The zero value is ready to use. Calls of Match and Len may run
@@ -33,7 +30,7 @@ func (f *Filters[V]) Match(dst []V, name string) []V {
 	if n := f.exact.find(f.seed, name); n != nil {
 		dst = n.value.appendTo(dst)
 	}
-	if f.wild.below == nil {
+	if f.wild.idle() {
 		return dst
 	}
 
@@ -49,22 +46,20 @@ func (f *Filters[V]) Match(dst []V, name string) []V {
 	hidden := isHidden(name) // true at the root only
 	for {
 		var next *node[values[V]]
-		b := n.below
-		if b != nil && b.hash != nil && b.hash.set && !hidden { // [MQTT-4.7.2-1]
-			dst = b.hash.value.appendTo(dst) // "a/#" matches "a" too
+		if n.hash != nil && n.hash.set && !hidden { // [MQTT-4.7.2-1]
+			dst = n.hash.value.appendTo(dst) // "a/#" matches "a" too
 		}
-		switch {
-		case at > len(name):
-			if n.set {
-				dst = n.value.appendTo(dst)
-			}
-		case b != nil:
+		if at <= len(name) {
 			end := levelEnd(name, at)
-			next = b.children.find(f.seed, name[at:end])
-			at = end + 1
-			if b.plus != nil && !hidden { // [MQTT-4.7.2-1]
-				untried = append(untried, way{b.plus, at})
+			if n.below != nil {
+				next = n.below.find(f.seed, name[at:end])
 			}
+			at = end + 1
+			if n.plus != nil && !hidden { // [MQTT-4.7.2-1]
+				untried = append(untried, way{n.plus, at})
+			}
+		} else if n.set {
+			dst = n.value.appendTo(dst)
 		}
 		hidden = false
 		if next == nil {
@@ -99,12 +94,10 @@ func (f *Filters[V]) plant(filter string) *node[values[V]] {
 	if HasWildcard(filter) {
 		return plant(&f.wild, f.seed, filter)
 	}
-	n := f.exact.find(f.seed, filter)
-	if n == nil {
-		n = &node[values[V]]{level: strings.Clone(filter)}
-		f.exact.insert(f.seed, n)
+	if n := f.exact.find(f.seed, filter); n != nil {
+		return n
 	}
-	return n
+	return f.exact.insert(f.seed, filter)
 }
 
 // Remove removes v from the values of filter and reports whether it was there. The

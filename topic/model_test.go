@@ -147,15 +147,15 @@ func nodes[T any](n *node[T]) int {
 	count := -1
 	for todo := []*node[T]{n}; len(todo) > 0; count++ {
 		n, todo = todo[len(todo)-1], todo[:len(todo)-1]
-		if n.below == nil {
-			continue
-		}
-		for _, c := range []*node[T]{n.below.plus, n.below.hash} {
+		for _, c := range []*node[T]{n.plus, n.hash} {
 			if c != nil {
 				todo = append(todo, c)
 			}
 		}
-		for _, s := range n.below.children.slots {
+		if n.below == nil {
+			continue
+		}
+		for _, s := range n.below.slots {
 			if s.node != nil {
 				todo = append(todo, s.node)
 			}

@@ -120,7 +120,7 @@ func (s *Names[V]) walk(filter string, hide bool, yield func(string, V) bool) {
 		case level == "+":
 			aisles = append(aisles, aisle[V]{node: n, at: end + 1})
 		default:
-			next, at = n.below.children.find(s.seed, level), end+1
+			next, at = n.below.find(s.seed, level), end+1
 		}
 		for next == nil && len(aisles) > 0 {
 			top := &aisles[len(aisles)-1]
@@ -142,7 +142,7 @@ func (a *aisle[V]) child(hide bool) *node[named[V]] {
 	if a.node.below == nil {
 		return nil
 	}
-	slots := a.node.below.children.slots
+	slots := a.node.below.slots
 	for a.next < len(slots) {
 		n := slots[a.next].node
 		a.next++
