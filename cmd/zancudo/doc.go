@@ -1,0 +1,3 @@
+// Command zancudo is an MQTT broker and its tools; internal/cli is its command
+// line.
+package main
