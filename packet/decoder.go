@@ -20,6 +20,9 @@ type Decoder struct {
 	MaxPacketSize uint32
 	// MaxUserProperties bounds the user properties of a packet; zero: 64.
 	MaxUserProperties int
+	// Names is the memory for topic names, if it is to outlive the decoder;
+	// nil: the decoder's own.
+	Names *Names
 
 	publish    Publish
 	properties MessageProperties
@@ -27,7 +30,7 @@ type Decoder struct {
 	pubrec     Pubrec
 	pubrel     Pubrel
 	pubcomp    Pubcomp
-	names      names
+	names      Names
 }
 
 func (d *Decoder) maxUserProperties() int {
@@ -148,9 +151,9 @@ func (d *Decoder) decode(t Type, first byte, body []byte) (p Packet, err error) 
 	return p, c.end()
 }
 
-// names remembers topic names, so that a publisher which uses a few of them
-// costs neither memory nor UTF-8 checks for each message.
-type names struct {
+// Names remembers the topic names of a publisher, so that one which uses a few
+// of them costs neither memory nor UTF-8 checks for each message.
+type Names struct {
 	last  string
 	known map[string]string
 }
@@ -163,7 +166,10 @@ const (
 // topic reads a topic name.
 func (d *Decoder) topic(c *cursor) string {
 	b := c.binary("topic name")
-	n := &d.names
+	n := d.Names
+	if n == nil {
+		n = &d.names
+	}
 	if string(b) == n.last {
 		return n.last
 	}

@@ -1,0 +1,137 @@
+package session
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// Never is the Session Expiry Interval of a session that does not expire.
+const Never = 0xFFFFFFFF
+
+// Session is the state of one client. Create it with New.
+type Session struct {
+	// Will is published when the connection ends otherwise than by a
+	// DISCONNECT of the client; nil: none.
+	Will *packet.Will
+
+	limits        *Limits
+	subscriptions []*Subscription // sorted by filter
+	receiving     packetIDs       // QoS 2, from the client, until PUBREL
+	sending       *sending        // to the client; nil until QoS 1 or 2 is used
+	expiry        uint32          // Session Expiry Interval in seconds
+
+	// What lasts as long as one connection.
+	version           packet.Version // zero: not connected
+	receiveMaximum    uint16         // the client's
+	aliasMaximum      uint16         // the client's
+	maximumPacketSize uint32         // the client's; zero: no limit
+	aliases           *aliases       // nil until one is used
+}
+
+// Limits bound what a session holds. Zero means no limit, unless said.
+type Limits struct {
+	ReceiveMaximum   uint16 // QoS 1 and 2 that an MQTT 5.0 client may have under way to us; zero: 65,535
+	MaxInflight      uint16 // QoS 1 and 2 under way to a client; zero: 65,535
+	MaxInflightBytes int    // payload bytes of the same
+	MaxQueued        int    // messages that wait for the window or the client
+	MaxQueuedBytes   int    // payload bytes of the same
+	MaxPending       int    // bytes waiting for the socket beyond which QoS 0 is dropped
+	TopicAliases     uint16 // that a client may use; zero: none
+	SendTopicAliases uint16 // that we use; zero: none
+	QueueQoS0        bool   // QoS 0 waits for an absent client too
+	UpgradeQoS       bool   // deliver with the QoS of the subscription
+}
+
+// Subscription is a Topic Filter that a session is subscribed to. It is never
+// changed: subscribing again replaces it.
+type Subscription struct {
+	Filter            string   // as the client wrote it, with $share/group/
+	Share             string   // the group and the filter of a shared subscription; empty: not shared
+	IDs               []uint32 // Subscription Identifiers
+	QoS               packet.QoS
+	NoLocal           bool
+	RetainAsPublished bool
+}
+
+// New returns the state of a client that has not connected yet. The limits are
+// read, never changed.
+func New(l *Limits) *Session { return &Session{limits: l} }
+
+// Attach begins a Network Connection. What c says of it holds until Detach.
+func (s *Session) Attach(c *packet.Connect) {
+	s.version = c.Version
+	s.receiveMaximum = c.ReceiveMaximum
+	if s.receiveMaximum == 0 {
+		s.receiveMaximum = 65535
+	}
+	s.maximumPacketSize = c.MaximumPacketSize
+	s.aliasMaximum = min(c.TopicAliasMaximum, s.limits.SendTopicAliases)
+	s.aliases = nil // [MQTT-3.3.2-7]
+	s.Will = c.Will
+	if s.sending != nil {
+		s.sending.rewind()
+	}
+}
+
+// Detach ends the Network Connection.
+func (s *Session) Detach() {
+	s.version = 0
+	s.aliases = nil
+}
+
+// Connected reports whether there is a Network Connection.
+func (s *Session) Connected() bool { return s.version != 0 }
+
+// Version is the protocol version of the connection; zero when there is none.
+func (s *Session) Version() packet.Version { return s.version }
+
+// MaximumPacketSize is the client's limit in bytes; zero: none.
+func (s *Session) MaximumPacketSize() uint32 { return s.maximumPacketSize }
+
+// Expiry is the Session Expiry Interval in seconds; Never: it does not expire.
+func (s *Session) Expiry() uint32 { return s.expiry }
+
+// SetExpiry changes the Session Expiry Interval.
+func (s *Session) SetExpiry(seconds uint32) { s.expiry = seconds }
+
+// Life is how long the session outlives its connection; ok is false if it
+// never expires.
+func (s *Session) Life() (d time.Duration, ok bool) {
+	return time.Duration(s.expiry) * time.Second, s.expiry != Never
+}
+
+// Subscribe adds sub, in place of one with the same filter [MQTT-3.8.4-3].
+func (s *Session) Subscribe(sub *Subscription) (old *Subscription) {
+	i, found := s.find(sub.Filter)
+	if found {
+		old, s.subscriptions[i] = s.subscriptions[i], sub
+		return old
+	}
+	s.subscriptions = slices.Insert(s.subscriptions, i, sub)
+	return nil
+}
+
+// Unsubscribe removes the subscription with exactly this filter and returns it;
+// nil: there was none [MQTT-3.10.4-1].
+func (s *Session) Unsubscribe(filter string) *Subscription {
+	i, found := s.find(filter)
+	if !found {
+		return nil
+	}
+	old := s.subscriptions[i]
+	s.subscriptions = slices.Delete(s.subscriptions, i, i+1)
+	return old
+}
+
+// Subscriptions are all of the session, in the order of their filters. The
+// slice belongs to the session.
+func (s *Session) Subscriptions() []*Subscription { return s.subscriptions }
+
+func (s *Session) find(filter string) (int, bool) {
+	return slices.BinarySearchFunc(s.subscriptions, filter, func(sub *Subscription, filter string) int {
+		return strings.Compare(sub.Filter, filter)
+	})
+}
