@@ -35,7 +35,7 @@ func (vs *values[V]) add(v V) bool {
 			return false
 		}
 		vs.many = &valueList[V]{list: []V{vs.one, v}}
-		clear1(&vs.one)
+		vs.one = *new(V) // for the garbage collector
 		return true
 	}
 	m := vs.many
@@ -57,7 +57,7 @@ func (vs *values[V]) remove(v V) (removed, empty bool) {
 		if vs.one != v {
 			return false, false
 		}
-		clear1(&vs.one)
+		vs.one = *new(V) // for the garbage collector
 		return true, true
 	}
 	m := vs.many
@@ -97,7 +97,7 @@ func (m *valueList[V]) removeAt(i int) {
 		delete(m.positions, m.list[i])
 	}
 	m.list[i] = m.list[last]
-	clear1(&m.list[last])
+	m.list[last] = *new(V)
 	m.list = m.list[:last]
 	if len(m.list) > cap(m.list)/4 {
 		return
@@ -114,10 +114,4 @@ func (m *valueList[V]) mapPositions() {
 	for i, v := range m.list {
 		m.positions[v] = i
 	}
-}
-
-// clear1 forgets a value, so that the garbage collector can.
-func clear1[V any](v *V) {
-	var zero V
-	*v = zero
 }
