@@ -171,7 +171,7 @@ func randomTopic(r *rand.Rand, words ...string) string {
 	for i := range levels {
 		levels[i] = words[r.IntN(len(words))]
 		if r.IntN(4) == 0 {
-			levels[i] = fmt.Sprint(r.IntN(60))
+			levels[i] = fmt.Sprintf("%0*d", 1+9*r.IntN(2), r.IntN(60)) // short or long
 		}
 	}
 	return strings.Join(levels, "/")
