@@ -1,0 +1,7 @@
+package mqtttest
+
+import "testing"
+
+func TestDialogues(t *testing.T) {
+	Run(t, "testdata/fake.txt", serveFake)
+}
