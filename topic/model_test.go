@@ -187,6 +187,26 @@ func randomFilter(r *rand.Rand) string {
 
 func randomName(r *rand.Rand) string { return randomTopic(r, "a", "b", "", "$S") }
 
+// TestMatchModel compares Match with the naive matcher on random pairs.
+func TestMatchModel(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	matching := 0
+	for range 300_000 {
+		filter, name := randomFilter(r), randomName(r)
+		got, want := Match(filter, name), naiveMatch(filter, name)
+		if got != want {
+			t.Fatalf("Match(%q, %q) = %v, want %v", filter, name, got, want)
+		}
+		if got {
+			matching++
+		}
+	}
+	if matching < 10_000 {
+		t.Errorf("only %d pairs match: the test proves little", matching)
+	}
+}
+
 // TestFiltersModel adds and removes at random, growing and shrinking by turns, beside a
 // map that cannot be wrong.
 func TestFiltersModel(t *testing.T) {

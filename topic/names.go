@@ -146,9 +146,10 @@ func (a *aisle[V]) child(hide bool) *node[named[V]] {
 	for a.next < len(slots) {
 		n := slots[a.next].node
 		a.next++
-		if n != nil && !(hide && isHidden(n.level)) {
-			return n
+		if n == nil || hide && isHidden(n.level) {
+			continue
 		}
+		return n
 	}
 	return nil
 }
