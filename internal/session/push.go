@@ -132,7 +132,7 @@ func (s *Session) fillOne(q *sending, out *Output, now time.Time) bool {
 	}
 	e := q.queue.pop()
 	q.queuedBytes -= len(e.message.Payload)
-	if e.message.Expired(now) { // [MQTT-3.3.2-5]
+	if e.message.Expired(now) || !s.allowed(e.message) { // [MQTT-3.3.2-5]
 		return true
 	}
 	if e.qos == packet.AtMostOnce {
@@ -164,10 +164,17 @@ func (s *Session) resend(q *sending, out *Output, now time.Time) bool {
 		out.Packet(&packet.Pubrel{Ack: packet.Ack{PacketID: id}}, s.version, 0)
 		return true
 	}
-	if !s.write(out, now, nil, &f.entry, id, true) { // [MQTT-3.3.1-1]
+	if !s.allowed(f.message) || !s.write(out, now, nil, &f.entry, id, true) { // [MQTT-3.3.1-1]
 		q.finish(f, i)
 	}
 	return true
+}
+
+func (s *Session) allowed(m *packet.Message) bool { return s.Allow == nil || s.Allow(m) }
+
+// Waiting reports whether Fill might find something to send.
+func (s *Session) Waiting() bool {
+	return s.sending != nil && (s.sending.queue.len() > 0 || s.sending.sent < s.sending.window.len())
 }
 
 // write appends the PUBLISH. It returns false if the client does not take

@@ -16,6 +16,9 @@ type Session struct {
 	// Will is published when the connection ends otherwise than by a
 	// DISCONNECT of the client; nil: none.
 	Will *packet.Will
+	// Allow is asked before a message that has waited is sent; nil: all are
+	// allowed. What was allowed when it came may be forbidden now.
+	Allow func(*packet.Message) bool
 
 	limits        *Limits
 	subscriptions []*Subscription // sorted by filter

@@ -1,0 +1,153 @@
+package broker
+
+import (
+	"sync"
+	"time"
+)
+
+// alarm is something that happens at a time: a keep alive that has passed, a
+// session that expires. Its fields belong to the clock.
+type alarm struct {
+	at    time.Time
+	place int // in the heap, from 1; zero: not set
+	ring  func(now time.Time)
+}
+
+// clock rings alarms. One timer serves them all, however many there are.
+type clock struct {
+	mu     sync.Mutex
+	heap   []*alarm
+	closed bool
+	fired  chan struct{} // wakes run when an earlier alarm was set
+}
+
+func newClock() *clock { return &clock{fired: make(chan struct{}, 1)} }
+
+// set has a ring at that time, in place of any other time it was set to.
+func (k *clock) set(a *alarm, at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return
+	}
+	a.at = at
+	if a.place == 0 {
+		k.heap = append(k.heap, a)
+		a.place = len(k.heap)
+	}
+	k.down(k.up(a.place))
+	if a.place == 1 {
+		select {
+		case k.fired <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// stop unsets a.
+func (k *clock) stop(a *alarm) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.remove(a)
+}
+
+func (k *clock) remove(a *alarm) {
+	place, last := a.place, len(k.heap)
+	if place == 0 {
+		return
+	}
+	a.place = 0
+	moved := k.heap[last-1]
+	k.heap[last-1] = nil
+	k.heap = k.heap[:last-1]
+	if place < last {
+		k.heap[place-1], moved.place = moved, place
+		k.down(k.up(place))
+	}
+}
+
+// run rings alarms until close.
+func (k *clock) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		due, wait, closed := k.due()
+		if closed {
+			return
+		}
+		for _, a := range due {
+			a.ring(now())
+		}
+		if len(due) > 0 {
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-k.fired:
+		}
+	}
+}
+
+// due removes the alarms whose time has come, some at a time, and says how long
+// until the next.
+func (k *clock) due() (due []*alarm, wait time.Duration, closed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := now()
+	for len(k.heap) > 0 && len(due) < 256 && !k.heap[0].at.After(t) {
+		due = append(due, k.heap[0])
+		k.remove(k.heap[0])
+	}
+	if len(k.heap) == 0 {
+		return due, time.Hour, k.closed
+	}
+	return due, k.heap[0].at.Sub(t), k.closed
+}
+
+func (k *clock) close() {
+	k.mu.Lock()
+	k.closed = true
+	k.mu.Unlock()
+	select {
+	case k.fired <- struct{}{}:
+	default:
+	}
+}
+
+// up moves the alarm at a place towards the root, down away from it; both
+// return where it ended.
+func (k *clock) up(place int) int {
+	for place > 1 && k.before(place, place/2) {
+		k.swap(place, place/2)
+		place /= 2
+	}
+	return place
+}
+
+func (k *clock) down(place int) int {
+	for {
+		child := 2 * place
+		if child > len(k.heap) {
+			return place
+		}
+		if child < len(k.heap) && k.before(child+1, child) {
+			child++
+		}
+		if !k.before(child, place) {
+			return place
+		}
+		k.swap(child, place)
+		place = child
+	}
+}
+
+func (k *clock) before(i, j int) bool { return k.heap[i-1].at.Before(k.heap[j-1].at) }
+
+func (k *clock) swap(i, j int) {
+	a, b := k.heap[i-1], k.heap[j-1]
+	k.heap[i-1], k.heap[j-1] = b, a
+	a.place, b.place = j, i
+}
+
+func now() time.Time { return time.Now() }

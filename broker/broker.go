@@ -1,0 +1,204 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+	"github.com/zancudomq/zancudo/topic"
+)
+
+// ErrClosed is returned by Serve, Publish and Subscribe after Shutdown or Close.
+var ErrClosed = errors.New("broker closed")
+
+// Broker is an MQTT broker. Create it with New.
+type Broker struct {
+	options  Options
+	limits   session.Limits
+	started  time.Time
+	context  context.Context // ends with the broker; given to plugs
+	cancel   context.CancelFunc
+	index    index
+	retained retainedMessages
+	clock    *clock
+	stats    stats
+
+	mu        sync.Mutex // guards what follows
+	clients   map[string]*client
+	listeners map[net.Listener]struct{}
+	life      lifecycle
+}
+
+// New returns a broker that serves nobody yet.
+func New(o Options) *Broker {
+	o.setDefaults()
+	b := &Broker{
+		options: o, limits: o.sessionLimits(), started: now(), clock: newClock(),
+		clients: make(map[string]*client), listeners: make(map[net.Listener]struct{}),
+	}
+	b.retained.broker = b
+	b.context, b.cancel = context.WithCancel(context.Background())
+	b.life.ended = make(chan struct{})
+	b.life.conns = make(map[*conn]struct{})
+	b.life.waiting = make(map[netip.Prefix]int)
+	go b.clock.run()
+	return b
+}
+
+// Serve accepts connections until the listener fails or the broker is closed;
+// then it returns ErrClosed. It closes the listener.
+func (b *Broker) Serve(l net.Listener) error {
+	defer l.Close()
+	if !b.track(l) {
+		return ErrClosed
+	}
+	defer b.untrack(l)
+	for {
+		b.waitForRoom()
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			b.accept(c)
+		case b.context.Err() != nil:
+			return ErrClosed
+		case temporary(err):
+			b.options.Logger.Warn("accepting paused", "listener", l.Addr().String(), "err", err)
+			b.pause(100 * time.Millisecond)
+		default:
+			return err
+		}
+	}
+}
+
+// ServeConn serves one connection and returns at once.
+func (b *Broker) ServeConn(c net.Conn) { b.accept(c) }
+
+func (b *Broker) track(l net.Listener) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.life.closed {
+		b.listeners[l] = struct{}{}
+	}
+	return !b.life.closed
+}
+
+func (b *Broker) untrack(l net.Listener) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.listeners, l)
+}
+
+// accept begins to serve a connection, unless its address has too many that
+// have sent no CONNECT.
+func (b *Broker) accept(n net.Conn) {
+	b.stats.Accepted.Add(1)
+	c := &conn{broker: b, net: n, accepted: now()}
+	c.alarm.ring = c.onAlarm
+	if !b.enroll(c) {
+		n.Close()
+		return
+	}
+	c.socket.open(c)
+	b.clock.set(&c.alarm, c.accepted.Add(b.options.ConnectTimeout))
+	go c.serve()
+}
+
+// Publish routes a message as if a client had sent it, past authorization and
+// interceptors. The message belongs to the broker from now on.
+func (b *Broker) Publish(m *packet.Message) error {
+	if b.context.Err() != nil {
+		return ErrClosed
+	}
+	if err := checkInline(m); err != nil {
+		return err
+	}
+	return b.publishMessage(m, nil)
+}
+
+// Subscribe calls f for each message whose topic matches the filter, until stop
+// is called; f may still be running then. Retained messages come first. A
+// shared filter, $share/group/…, takes its turn. f must not block, and must not
+// change the message.
+func (b *Broker) Subscribe(filter string, f func(*packet.Message)) (stop func(), err error) {
+	if b.context.Err() != nil {
+		return nil, ErrClosed
+	}
+	cl := &client{broker: b, inline: f}
+	sub, err := newSubscription(&packet.Subscription{Filter: filter, QoS: packet.ExactlyOnce, RetainAsPublished: true})
+	if err != nil {
+		return nil, err
+	}
+	b.index.replace(cl, nil, sub)
+	if sub.Share == "" {
+		for _, m := range b.retained.match(sub).messages {
+			f(m.message)
+		}
+	}
+	return func() { b.index.replace(cl, sub, nil) }, nil
+}
+
+// Clients are the clients that have a session, connected or not.
+func (b *Broker) Clients() iter.Seq[*Client] {
+	b.mu.Lock()
+	clients := slices.Collect(maps.Values(b.clients))
+	b.mu.Unlock()
+	return func(yield func(*Client) bool) {
+		for _, cl := range clients {
+			if !yield((*Client)(cl)) {
+				return
+			}
+		}
+	}
+}
+
+// Shutdown stops accepting, tells clients of MQTT 5.0 that the server shuts
+// down, and returns when all goroutines have ended. No will is published: a
+// planned stop is no failure of the clients. When ctx ends first, connections
+// are closed without waiting, and its error is returned.
+func (b *Broker) Shutdown(ctx context.Context) error {
+	for _, c := range b.stop() {
+		c.kick(packet.ServerShuttingDown)
+	}
+	var err error
+	select {
+	case <-b.life.ended:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	b.Close()
+	return err
+}
+
+// Close closes all listeners and connections at once and returns when all
+// goroutines have ended.
+func (b *Broker) Close() error {
+	for _, c := range b.stop() {
+		c.net.Close()
+	}
+	<-b.life.ended
+	b.clock.close()
+	return nil
+}
+
+// checkInline checks a message of the program as one of a client is checked.
+func checkInline(m *packet.Message) error {
+	if err := topic.ValidateName(m.Topic); err != nil {
+		return fmt.Errorf("topic name %.80q: %w: %w", m.Topic, err, packet.TopicNameInvalid)
+	}
+	if !packet.ValidString(m.Topic) || m.QoS > packet.ExactlyOnce {
+		return fmt.Errorf("topic name %.80q is not UTF-8, or QoS %d is not one: %w", m.Topic, m.QoS, packet.MalformedPacket)
+	}
+	if _, err := (&packet.Publish{Message: *m, PacketID: 1}).AppendHeader(nil, packet.V5); err != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package broker
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// client is a client and its session: one value from the CONNECT that begins
+// the session to its end.
+type client struct {
+	broker   *Broker
+	id, user string
+	inline   func(*packet.Message) // instead of a session: a subscriber in this process
+	alarm    alarm                 // will delay and session expiry
+
+	mu      sync.Mutex // guards what follows, and conn.out
+	session *session.Session
+	conn    *conn // nil: absent
+	gone    bool  // the session has ended
+	replay  []replay
+	willAt  time.Time // when the will of an absent client is published; zero: none waits
+	endAt   time.Time // when the session of an absent client ends; zero: never
+}
+
+// Client is a read-only view of a client.
+type Client client
+
+// ID is the Client Identifier.
+func (c *Client) ID() string { return c.id }
+
+// User is the user name the client was authenticated with; empty: none.
+func (c *Client) User() string { return c.user }
+
+// Connected reports whether the client is connected now.
+func (c *Client) Connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn != nil
+}
+
+// RemoteAddr is the address of the connection; nil when there is none.
+func (c *Client) RemoteAddr() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil {
+		return nil
+	}
+	return c.conn.net.RemoteAddr()
+}
+
+// Subscriptions are the filters of the session.
+func (c *Client) Subscriptions() (filters []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, sub := range c.session.Subscriptions() {
+		filters = append(filters, sub.Filter)
+	}
+	return filters
+}
+
+// Queue is how many messages are under way to the client and how many wait.
+func (c *Client) Queue() (inflight, queued int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	queued, _ = c.session.Queued()
+	return c.session.Inflight(), queued
+}
+
+// Disconnect closes the client's connection. A packet.ReasonCode in why is sent
+// to a client of MQTT 5.0, AdministrativeAction if there is none. The session
+// lives on as after any lost connection.
+func (c *Client) Disconnect(why error) {
+	cl := (*client)(c)
+	cl.mu.Lock()
+	conn := cl.conn
+	cl.mu.Unlock()
+	if conn != nil {
+		conn.kick(withReason(why, packet.AdministrativeAction))
+	}
+}
+
+// deliver hands a message to the client: the one way there is. It reports what
+// became of it; s collects the connections to be flushed.
+func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client, retained bool) session.Outcome {
+	b := cl.broker
+	if sub.NoLocal && origin == cl { // [MQTT-3.8.3-3]
+		return session.Absent
+	}
+	m := s.delivery.Message()
+	if auth := b.options.Authorizer; auth != nil && cl.inline == nil {
+		if err := auth.Authorize((*Client)(cl), Receive, m.Topic); err != nil {
+			b.dropped(s, cl, m, err)
+			return session.Absent
+		}
+	}
+	if cl.inline != nil {
+		cl.inline(s.delivery.Keep())
+		return session.Sent
+	}
+	outcome, flush := cl.push(s, sub, retained)
+	if flush != nil {
+		s.touched = append(s.touched, flush)
+	}
+	switch {
+	case outcome == session.Sent:
+		s.counts.sent++
+		s.counts.sentBytes += uint64(len(m.Payload))
+	case outcome.Dropped():
+		b.dropped(s, cl, m, dropReasons[outcome])
+	}
+	return outcome
+}
+
+// push is the part of deliver under the client's lock. The connection it
+// returns is the caller's to flush.
+func (cl *client) push(s *scratch, sub *session.Subscription, retained bool) (session.Outcome, *conn) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.gone {
+		return session.Absent, nil
+	}
+	c := cl.conn
+	var out *session.Output
+	if c != nil {
+		out = &c.out
+		out.Use(outputBuffer)
+	}
+	var outcome session.Outcome
+	if retained {
+		outcome = cl.session.PushRetained(out, s.now, &s.delivery, sub)
+	} else {
+		outcome = cl.session.Push(out, s.now, &s.delivery, sub)
+	}
+	if c != nil && c.claim() {
+		return outcome, c
+	}
+	return outcome, nil
+}
+
+// current locks the client if c is its connection; the caller unlocks.
+func (cl *client) current(c *conn) bool {
+	cl.mu.Lock()
+	if cl.conn == c {
+		return true
+	}
+	cl.mu.Unlock()
+	return false
+}

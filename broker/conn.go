@@ -1,0 +1,273 @@
+package broker
+
+import (
+	"container/list"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// conn is one Network Connection. A goroutine of its own reads it; whoever has
+// claimed it writes (see flush.go).
+type conn struct {
+	broker *Broker
+	net    net.Conn
+	client *client      // set once, by attach, before attached
+	alarm  alarm        // CONNECT deadline, then keep alive
+	active atomic.Int64 // when bytes came last, as time since the broker's start
+	// attached tells other goroutines that client is set.
+	attached atomic.Bool
+	accepted time.Time
+
+	// Guarded by Broker.mu.
+	prefix netip.Prefix
+	place  *list.Element // while there was no CONNECT
+
+	// Of the reading goroutine.
+	version       packet.Version
+	partial       []byte // a packet that has not arrived whole
+	names         packet.Names
+	routes        routes
+	scratch       *scratch // while there are bytes to handle
+	exchange      *exchange
+	keepAlive     time.Duration
+	noProblemInfo bool // Request Problem Information is 0
+
+	// Guarded by client.mu.
+	out     session.Output
+	writing bool // somebody has claimed the output
+	closing bool // to be closed when all is written
+
+	socket socket
+}
+
+// errDisconnected ends a connection whose client has sent DISCONNECT.
+var errDisconnected = errors.New("client disconnected")
+
+// maxConnectPacket is the largest CONNECT or AUTH before a client is welcome.
+const maxConnectPacket = 100_000
+
+// serve reads packets and handles them until the connection ends. It must stay
+// shallow: an idle connection waits here with the smallest stack.
+func (c *conn) serve() {
+	var err error
+	for err == nil {
+		var in []byte
+		if in, err = c.read(); err == nil {
+			err = c.process(in)
+		}
+	}
+	c.finish(err)
+}
+
+// read waits for bytes and returns all that are there, beginning with those of
+// a packet that has not arrived whole. It borrows a scratch when they have come.
+func (c *conn) read() (in []byte, err error) {
+	if len(c.partial) > 0 && len(c.partial) == cap(c.partial) {
+		c.partial = slices.Grow(c.partial, len(c.partial)) // with what arrived, never with what is claimed
+	}
+	if c.socket.raw == nil {
+		return c.readStream()
+	}
+	n, err := c.socket.read(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == 0:
+		return nil, io.EOF
+	case len(c.partial) > 0:
+		c.partial = c.partial[:len(c.partial)+n]
+		return c.partial, nil
+	default:
+		return c.scratch.buf[:n], nil
+	}
+}
+
+// space is where the next bytes go.
+func (c *conn) space() []byte {
+	if n := len(c.partial); n > 0 {
+		return c.partial[n:cap(c.partial)]
+	}
+	if c.scratch == nil {
+		c.scratch = borrowScratch()
+	}
+	return c.scratch.buf
+}
+
+// readStream is read for a connection that is not a plain socket. It waits with
+// a buffer of its own, so that a scratch is borrowed for handling only.
+func (c *conn) readStream() ([]byte, error) {
+	if c.partial == nil {
+		c.partial = make([]byte, 0, 2048)
+	}
+	n, err := c.net.Read(c.partial[len(c.partial):cap(c.partial)])
+	c.partial = c.partial[:len(c.partial)+n]
+	if n > 0 {
+		return c.partial, nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return nil, err
+}
+
+// process handles all whole packets of in and keeps the rest. What they led to
+// is sent at the end, in as few writes as can be: the commit point.
+func (c *conn) process(in []byte) (err error) {
+	if c.scratch == nil {
+		c.scratch = borrowScratch()
+	}
+	s := c.scratch
+	s.now = now()
+	c.active.Store(int64(s.now.Sub(c.broker.started)))
+	d := &s.decoder
+	d.Version, d.Names, d.MaxUserProperties = c.version, &c.names, c.broker.options.MaxUserProperties
+	d.MaxPacketSize = c.packetLimit()
+	rest := in
+	for err == nil {
+		p, n, failed := d.Decode(rest)
+		if failed != nil {
+			err = failed
+			break
+		}
+		if n == 0 {
+			break
+		}
+		rest = rest[n:]
+		s.counts.packets++
+		if f := c.broker.options.Trace.Packet; f != nil && c.client != nil {
+			f((*Client)(c.client), Received, p)
+		}
+		err = c.guard(s, p)
+	}
+	c.version = d.Version
+	s.counts.bytes += uint64(len(in) - len(rest))
+	c.commit(s)
+	c.keep(in, rest)
+	return err
+}
+
+// guard handles one packet; a bug of ours costs this connection only.
+func (c *conn) guard(s *scratch, p packet.Packet) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.broker.options.Logger.Error("packet handler panicked", "client", c.id(), "packet", p.Type().String(),
+				"err", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error: %w", packet.UnspecifiedError)
+		}
+	}()
+	return c.handle(s, p)
+}
+
+// packetLimit is the largest packet that is accepted now.
+func (c *conn) packetLimit() uint32 {
+	limit := min(c.broker.options.MaxPacketSize, packet.MaxRemainingLength)
+	if c.client == nil {
+		limit = min(limit, maxConnectPacket)
+	}
+	return uint32(limit)
+}
+
+// keep saves the rest of in until more has arrived, and gives the scratch back.
+func (c *conn) keep(in, rest []byte) {
+	switch {
+	case len(rest) == 0 && (c.socket.raw != nil || cap(c.partial) > 2048):
+		c.partial = nil
+	case len(c.partial) > 0:
+		c.partial = c.partial[:copy(c.partial, rest)]
+	case len(rest) > 0:
+		c.partial = append(make([]byte, 0, 2*len(rest)+64), rest...)
+	}
+	returnScratch(c.scratch)
+	c.scratch = nil
+}
+
+// handle is the table of what a client may send.
+func (c *conn) handle(s *scratch, p packet.Packet) error {
+	if connect, ok := p.(*packet.Connect); ok {
+		return c.handleConnect(s, connect)
+	}
+	if c.client == nil {
+		return c.handleBeforeConnack(s, p)
+	}
+	switch p := p.(type) {
+	case *packet.Publish:
+		return c.handlePublish(s, p)
+	case *packet.Puback, *packet.Pubrec, *packet.Pubcomp:
+		return c.handleAck(s, p)
+	case *packet.Pubrel:
+		return c.handlePubrel(s, p)
+	case *packet.Subscribe:
+		return c.handleSubscribe(s, p)
+	case *packet.Unsubscribe:
+		return c.handleUnsubscribe(s, p)
+	case *packet.Pingreq:
+		c.reply(s, &packet.Pingresp{}) // [MQTT-3.12.4-1]
+		return nil
+	case *packet.Disconnect:
+		return c.handleDisconnect(s, p)
+	case *packet.Auth:
+		return c.handleAuth(s, p)
+	default:
+		return fmt.Errorf("%v is not for a client to send: %w", p.Type(), packet.ProtocolError)
+	}
+}
+
+// reply adds a packet to what is sent at the commit point.
+func (c *conn) reply(s *scratch, p packet.Packet) {
+	mark := len(s.replies)
+	b, err := p.Append(s.replies, c.version)
+	if limit := c.client.session.MaximumPacketSize(); err != nil || limit > 0 && len(b)-mark > int(limit) {
+		return
+	}
+	s.replies = b
+	if f := c.broker.options.Trace.Packet; f != nil {
+		f((*Client)(c.client), Sent, p)
+	}
+}
+
+// commit is the commit point: what the packets of one read depend on is
+// settled, so their answers leave, and the messages they carried are flushed.
+func (c *conn) commit(s *scratch) {
+	if len(s.replies) > 0 {
+		c.commitReplies(s)
+	}
+	c.broker.settle(s)
+}
+
+func (c *conn) commitReplies(s *scratch) {
+	if c.client.current(c) {
+		c.out.Use(outputBuffer)
+		c.out.Append(s.replies)
+		claimed := c.claim()
+		c.client.mu.Unlock()
+		if claimed {
+			s.touched = append(s.touched, c)
+		}
+	}
+	s.replies = s.replies[:0]
+	s.answered = 0
+}
+
+// id names the client in logs; empty before the CONNECT.
+func (c *conn) id() string {
+	if c.client == nil {
+		return ""
+	}
+	return c.client.id
+}
+
+// gone reports whether err is only the other side's way of going.
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe)
+}

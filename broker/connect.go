@@ -1,0 +1,245 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zancudomq/zancudo/packet"
+	"github.com/zancudomq/zancudo/topic"
+)
+
+// ConnectRequest is what a client says of itself when it connects.
+type ConnectRequest struct {
+	ClientID    string // assigned already, if the client sent none
+	Username    string // an Authenticator may change it
+	Password    []byte
+	HasUsername bool
+	HasPassword bool
+	Version     packet.Version
+	CleanStart  bool
+	KeepAlive   time.Duration
+	// Conn is the connection, to look at: addresses, the state of TLS.
+	Conn net.Conn
+}
+
+// ServerReferenceError refers a client to another server. Its Reason is
+// packet.UseAnotherServer or packet.ServerMoved.
+type ServerReferenceError struct {
+	Reason          packet.ReasonCode
+	ServerReference string
+}
+
+func (e *ServerReferenceError) Error() string { return e.Reason.Error() + ": " + e.ServerReference }
+
+// Unwrap is the reason code.
+func (e *ServerReferenceError) Unwrap() error { return e.Reason }
+
+// handleConnect takes the CONNECT. Nothing of a session is touched before the
+// client has been authenticated and its will authorized.
+func (c *conn) handleConnect(s *scratch, p *packet.Connect) error {
+	if c.client != nil || c.exchange != nil { // [MQTT-3.1.0-2]
+		return fmt.Errorf("second CONNECT: %w", packet.ProtocolError)
+	}
+	c.version, c.noProblemInfo = p.Version, p.NoProblemInformation
+	b := c.broker
+	assigned, err := c.checkConnect(p)
+	if err != nil {
+		return err
+	}
+	request := &ConnectRequest{
+		ClientID: p.ClientID, Username: p.Username, Password: p.Password, HasUsername: p.HasUsername, HasPassword: p.HasPassword,
+		Version: p.Version, CleanStart: p.CleanStart, KeepAlive: seconds(p.KeepAlive), Conn: c.net,
+	}
+	x := &exchange{request: request, connect: p, assigned: assigned}
+	if p.AuthenticationMethod != "" {
+		c.exchange = x
+		return c.beginExchange(s, x)
+	}
+	if auth := b.options.Authenticator; auth != nil {
+		ctx, cancel := context.WithTimeout(b.context, authTimeout)
+		defer cancel()
+		if err := auth.Authenticate(ctx, request); err != nil {
+			return withReason(err, packet.NotAuthorized)
+		}
+	}
+	return c.welcome(s, x, nil)
+}
+
+// authTimeout is how long an Authenticator may take.
+const authTimeout = 10 * time.Second
+
+// checkConnect checks what the specification and the options ask of a CONNECT,
+// and assigns a client identifier if there is none.
+func (c *conn) checkConnect(p *packet.Connect) (assigned bool, err error) {
+	o := &c.broker.options
+	if !slices.Contains(o.Versions, p.Version) {
+		return false, fmt.Errorf("MQTT %v is switched off: %w", p.Version, packet.UnsupportedProtocolVersion)
+	}
+	if len(p.ClientID) > o.MaxClientIDBytes || len(p.Username) > o.MaxClientIDBytes {
+		return false, fmt.Errorf("client identifier or user name is longer than %d bytes: %w", o.MaxClientIDBytes, packet.ClientIdentifierNotValid)
+	}
+	if p.ClientID == "" {
+		if o.RefuseEmptyClientID || p.Version == packet.V31 || p.Version == packet.V311 && !p.CleanStart {
+			return false, fmt.Errorf("client identifier is empty: %w", packet.ClientIdentifierNotValid) // [MQTT-3.1.3-8]
+		}
+		p.ClientID = o.AutoIDPrefix + rand.Text() // [MQTT-3.1.3-6]
+		assigned = true
+	}
+	if limit := o.MaxKeepAlive; limit > 0 && p.Version != packet.V5 && (p.KeepAlive == 0 || seconds(p.KeepAlive) > limit) {
+		return false, fmt.Errorf("keep alive of %d s exceeds %v: %w", p.KeepAlive, limit, packet.ClientIdentifierNotValid)
+	}
+	if p.Will == nil {
+		return assigned, nil
+	}
+	if p.Will.QoS > *o.MaxQoS { // [MQTT-3.2.2-12]
+		return false, fmt.Errorf("will QoS exceeds %d: %w", *o.MaxQoS, packet.QoSNotSupported)
+	}
+	if p.Will.Retain && o.RetainUnavailable { // [MQTT-3.2.2-13]
+		return false, fmt.Errorf("will is retained: %w", packet.RetainNotSupported)
+	}
+	if err := checkMessage(&p.Will.Message, o.ValidatePayload); err != nil {
+		return false, fmt.Errorf("will: %w", err)
+	}
+	return assigned, nil
+}
+
+func seconds(n uint16) time.Duration { return time.Duration(n) * time.Second }
+
+// checkMessage checks a message before it is routed, by whatever way it came.
+func checkMessage(m *packet.Message, validatePayload bool) error {
+	if err := topic.ValidateName(m.Topic); err != nil {
+		return fmt.Errorf("topic name %.80q: %w: %w", m.Topic, err, packet.TopicNameInvalid)
+	}
+	if reserved(m.Topic) {
+		return fmt.Errorf("topic name %.80q is for the broker to publish: %w", m.Topic, packet.NotAuthorized)
+	}
+	return checkProperties(m, validatePayload)
+}
+
+func checkProperties(m *packet.Message, validatePayload bool) error {
+	if m.Properties == nil {
+		return nil
+	}
+	if response := m.Properties.ResponseTopic; response != "" { // [MQTT-3.3.2-14]
+		if err := topic.ValidateName(response); err != nil {
+			return fmt.Errorf("response topic %.80q: %w: %w", response, err, packet.ProtocolError)
+		}
+	}
+	if validatePayload && m.Properties.PayloadIsUTF8 && !validUTF8(m.Payload) {
+		return fmt.Errorf("payload is not UTF-8: %w", packet.PayloadFormatInvalid)
+	}
+	return nil
+}
+
+// reserved reports whether clients may not publish to a topic: those by which
+// the broker speaks, and $share, which is no topic at all.
+func reserved(name string) bool {
+	if name == "" || name[0] != '$' {
+		return false
+	}
+	first, _, _ := strings.Cut(name, "/")
+	return first == "$SYS" || first == "$CONTROL" || first == "$share"
+}
+
+// welcome authorizes the will, gives the connection its session and answers
+// with the CONNACK.
+func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
+	p, b := x.connect, c.broker
+	cl := &client{broker: b, id: p.ClientID}
+	if b.options.Authenticator != nil {
+		cl.user = x.request.Username
+	}
+	if auth := b.options.Authorizer; auth != nil && p.Will != nil {
+		if err := auth.Authorize((*Client)(cl), Publish, p.Will.Topic); err != nil {
+			return fmt.Errorf("will to %q: %w", p.Will.Topic, withReason(err, packet.NotAuthorized))
+		}
+	}
+	ack := c.connack(x, data)
+	s.decoder.MaxPacketSize = uint32(min(b.options.MaxPacketSize, packet.MaxRemainingLength))
+	c.keepAlive = seconds(p.KeepAlive)
+	if ack.ServerKeepAlive != nil {
+		c.keepAlive = seconds(*ack.ServerKeepAlive)
+	}
+	if err := b.attach(c, cl, p, ack); err != nil {
+		return err
+	}
+	b.arrived(c)
+	c.watch(s.now)
+	s.touched = append(s.touched, c)
+	attrs := []any{"client", c.client.id, "remote", c.remote(), "version", p.Version.String(), "clean", p.CleanStart, "keepalive", p.KeepAlive}
+	if cl.user != "" {
+		attrs = append(attrs, "user", cl.user)
+	}
+	b.options.Logger.Info("client connected", attrs...)
+	if f := b.options.Trace.Connected; f != nil {
+		f((*Client)(c.client))
+	}
+	return nil
+}
+
+// connack is the CONNACK of a client that is welcome; SessionPresent is for
+// attach to know.
+func (c *conn) connack(x *exchange, data []byte) *packet.Connack {
+	p, o := x.connect, &c.broker.options
+	ack := &packet.Connack{}
+	if p.Version != packet.V5 {
+		return ack
+	}
+	ack.TopicAliasMaximum = uint16(min(o.MaxTopicAlias, 65535))
+	ack.MaximumPacketSize = uint32(min(o.MaxPacketSize, packet.MaxRemainingLength))
+	ack.ReceiveMaximum = uint16(min(o.MaxInflight, 65535))
+	ack.RetainUnavailable = o.RetainUnavailable
+	if *o.MaxQoS < packet.ExactlyOnce { // [MQTT-3.2.2-9]
+		ack.MaximumQoS = o.MaxQoS
+	}
+	if x.assigned { // [MQTT-3.1.3-7]
+		ack.AssignedClientID = p.ClientID
+	}
+	if limit := o.MaxKeepAlive; limit > 0 && (p.KeepAlive == 0 || seconds(p.KeepAlive) > limit) {
+		ack.ServerKeepAlive = new(uint16(limit / time.Second))
+	}
+	if expiry := c.broker.expiry(p.SessionExpiry); expiry != p.SessionExpiry {
+		ack.SessionExpiry = new(expiry)
+	}
+	if f := o.ResponseInformation; f != nil && p.RequestResponseInformation { // [MQTT-3.1.2-28]
+		ack.ResponseInformation = f(x.request)
+	}
+	ack.AuthenticationMethod, ack.AuthenticationData = p.AuthenticationMethod, data // [MQTT-4.12.0-5]
+	return ack
+}
+
+// handleBeforeConnack takes what may come before the CONNACK: AUTH, and a
+// DISCONNECT of a client that gives up [MQTT-3.1.2-30].
+func (c *conn) handleBeforeConnack(s *scratch, p packet.Packet) error {
+	switch p := p.(type) {
+	case *packet.Auth:
+		return c.continueExchange(s, p)
+	case *packet.Disconnect:
+		return errDisconnected
+	default:
+		return fmt.Errorf("%v before the CONNACK: %w", p.Type(), packet.ProtocolError)
+	}
+}
+
+// withReason wraps err so that it carries a reason code.
+func withReason(err error, otherwise packet.ReasonCode) error {
+	if code := packet.ReasonCode(0); errors.As(err, &code) && code.Failed() {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, otherwise)
+}
+
+// reasonOf is the code that tells a client of err.
+func reasonOf(err error) packet.ReasonCode {
+	var code packet.ReasonCode
+	if errors.As(err, &code) && code.Failed() {
+		return code
+	}
+	return packet.UnspecifiedError
+}

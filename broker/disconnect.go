@@ -1,0 +1,241 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// handleDisconnect takes a DISCONNECT of the client.
+func (c *conn) handleDisconnect(_ *scratch, p *packet.Disconnect) error {
+	if p.SessionExpiry != nil {
+		if c.client.current(c) {
+			wrong := c.client.session.Expiry() == 0 && *p.SessionExpiry != 0
+			if !wrong {
+				c.client.session.SetExpiry(c.broker.expiry(*p.SessionExpiry))
+			}
+			c.client.mu.Unlock()
+			if wrong {
+				return fmt.Errorf("session expiry interval was 0 in the CONNECT: %w", packet.ProtocolError)
+			}
+		}
+	}
+	if p.ReasonCode == packet.Success { // [MQTT-3.14.4-3]
+		return errDisconnected
+	}
+	return fmt.Errorf("client disconnected with %w", clientReason(p.ReasonCode))
+}
+
+// clientReason is the reason a client gave for its DISCONNECT. The will is
+// published, and the client is told nothing.
+type clientReason packet.ReasonCode
+
+func (r clientReason) Error() string { return packet.ReasonCode(r).String() }
+
+// finish ends a connection whose reading has ended with err.
+func (c *conn) finish(err error) {
+	b := c.broker
+	defer b.forget(c)
+	b.clock.stop(&c.alarm)
+	if c.client == nil {
+		c.refuse(err)
+		c.net.Close()
+		return
+	}
+	clean := errors.Is(err, errDisconnected)
+	if b.detach(c, !clean) {
+		if clean {
+			err = nil
+		}
+		b.logDisconnected(c, err)
+		var reason packet.ReasonCode
+		if errors.As(err, &reason) && reason.Failed() {
+			c.sayGoodbye(c.goodbye(err, reason)) // [MQTT-4.13.1-1]
+			return
+		}
+	}
+	c.sayGoodbye(nil)
+}
+
+// goodbye is the DISCONNECT that tells a client of err.
+func (c *conn) goodbye(err error, reason packet.ReasonCode) *packet.Disconnect {
+	p := &packet.Disconnect{ReasonCode: disconnectReason(reason), ReasonString: reasonString(err, reason)}
+	var referral *ServerReferenceError
+	if errors.As(err, &referral) {
+		p.ServerReference = referral.ServerReference
+	}
+	return p
+}
+
+// disconnectReason is code, if a DISCONNECT may say it.
+func disconnectReason(code packet.ReasonCode) packet.ReasonCode {
+	switch code {
+	case packet.UnsupportedProtocolVersion, packet.ClientIdentifierNotValid, packet.ServerUnavailable,
+		packet.PacketIdentifierInUse, packet.PacketIdentifierNotFound:
+		return packet.ProtocolError
+	case packet.BadUserNameOrPassword, packet.Banned:
+		return packet.NotAuthorized
+	default:
+		return code
+	}
+}
+
+// reasonString tells what was wrong with a packet; of what was not allowed it
+// tells nothing that an attacker could use.
+func reasonString(err error, reason packet.ReasonCode) string {
+	switch reason {
+	case packet.NotAuthorized, packet.BadUserNameOrPassword, packet.Banned, packet.ClientIdentifierNotValid,
+		packet.UnspecifiedError, packet.SessionTakenOver:
+		return ""
+	default:
+		return err.Error()
+	}
+}
+
+// kick ends the connection from outside.
+func (c *conn) kick(err error) {
+	if !c.attached.Load() {
+		c.net.Close()
+		return
+	}
+	if c.broker.detach(c, true) {
+		c.broker.logDisconnected(c, err)
+		c.sayGoodbye(c.goodbye(err, reasonOf(err)))
+	}
+}
+
+// goodbyeTimeout is how long a client may take to read a last packet.
+const goodbyeTimeout = 5 * time.Second
+
+// sayGoodbye closes the connection, which its client has been detached from,
+// when what waits, and p if the client understands it, has been written. p may
+// be nil: then nobody listens any more.
+func (c *conn) sayGoodbye(p *packet.Disconnect) {
+	if p == nil || c.client == nil {
+		c.net.Close()
+		return
+	}
+	c.client.mu.Lock()
+	claimed := !c.writing
+	c.closing = true
+	if c.version == packet.V5 {
+		c.out.Use(outputBuffer)
+		limit := c.client.session.MaximumPacketSize()
+		if !c.out.Packet(p, c.version, limit) { // [MQTT-3.14.2-3]
+			p.ReasonString = ""
+			c.out.Packet(p, c.version, limit)
+		}
+	}
+	c.writing = true
+	c.client.mu.Unlock()
+	c.broker.clock.set(&c.alarm, now().Add(goodbyeTimeout)) // closes it whatever happens
+	if claimed {
+		c.flush()
+	}
+}
+
+// refuse answers a CONNECT that was not accepted, if it was one.
+func (c *conn) refuse(err error) {
+	b := c.broker
+	if gone(err) || errors.Is(err, errDisconnected) {
+		b.stats.Unfinished.Add(1)
+		return
+	}
+	b.stats.Refused.Add(1)
+	reason := reasonOf(err)
+	b.options.Logger.Info("connection refused", "remote", c.remote(), "reason", fmt.Sprintf("0x%02X", byte(reason)), "err", err)
+	switch {
+	case reason == packet.UnsupportedProtocolVersion && c.version == 0:
+		c.writeAs(packet.V311, &packet.Connack{ReasonCode: reason})
+	case c.version == packet.V5:
+		ack := &packet.Connack{ReasonCode: connackReason(reason), ReasonString: reasonString(err, reason)}
+		var referral *ServerReferenceError
+		if errors.As(err, &referral) {
+			ack.ServerReference = referral.ServerReference
+		}
+		c.writeAs(c.version, ack)
+	case c.version != 0 && reason.ReturnCode() != 3 || reason == packet.ServerUnavailable || reason == packet.QuotaExceeded || reason == packet.ServerBusy:
+		c.writeAs(c.version, &packet.Connack{ReasonCode: reason})
+	}
+}
+
+// connackReason is code, if a CONNACK may say it.
+func connackReason(code packet.ReasonCode) packet.ReasonCode {
+	switch code {
+	case packet.TopicFilterInvalid, packet.TopicAliasInvalid:
+		return packet.ProtocolError
+	case packet.ServerShuttingDown:
+		return packet.ServerUnavailable
+	default:
+		return code
+	}
+}
+
+// writeNow writes a packet to a connection that has no session yet.
+func (c *conn) writeNow(p packet.Packet) error { return c.writeAs(c.version, p) }
+
+func (c *conn) writeAs(v packet.Version, p packet.Packet) error {
+	b, err := p.Append(nil, v)
+	if err != nil {
+		return err
+	}
+	c.net.SetWriteDeadline(time.Now().Add(goodbyeTimeout))
+	defer c.net.SetWriteDeadline(time.Time{})
+	_, err = c.net.Write(b)
+	return err
+}
+
+// watch sets the alarm for the keep alive.
+func (c *conn) watch(t time.Time) {
+	if c.keepAlive == 0 {
+		c.broker.clock.stop(&c.alarm)
+		return
+	}
+	c.broker.clock.set(&c.alarm, t.Add(c.patience()))
+}
+
+// patience is one and a half times the keep alive.
+func (c *conn) patience() time.Duration { return c.keepAlive + c.keepAlive/2 }
+
+// onAlarm ends a connection that has been silent for too long [MQTT-3.1.2-22]
+// or has taken too long to send its CONNECT; otherwise it looks again later.
+func (c *conn) onAlarm(t time.Time) {
+	if !c.attached.Load() {
+		c.broker.options.Logger.Info("connection refused", "remote", c.remote(), "err", "no CONNECT in time")
+		c.net.Close()
+		return
+	}
+	c.client.mu.Lock()
+	current, connected := c.client.conn == c, c.client.session.Connected()
+	c.client.mu.Unlock()
+	if !current || !connected {
+		c.net.Close() // the time for a goodbye is over
+		return
+	}
+	due := c.broker.started.Add(time.Duration(c.active.Load()) + c.patience())
+	if left := due.Sub(t); left > 0 {
+		c.broker.clock.set(&c.alarm, t.Add(left))
+		return
+	}
+	c.kick(fmt.Errorf("nothing received for %v: %w", c.patience(), packet.KeepAliveTimeout))
+}
+
+func (c *conn) remote() string {
+	if a := c.net.RemoteAddr(); a != nil {
+		return a.String()
+	}
+	return ""
+}
+
+func (b *Broker) logDisconnected(c *conn, err error) {
+	attrs := []any{"client", c.client.id, "remote", c.remote()}
+	if err != nil {
+		attrs = append(attrs, "err", err)
+	}
+	b.options.Logger.Info("client disconnected", attrs...)
+	if f := b.options.Trace.Disconnected; f != nil {
+		f((*Client)(c.client), err)
+	}
+}

@@ -1,0 +1,153 @@
+package broker
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+)
+
+// A connection's output is written by whoever claimed it: deliver claims a
+// connection when it appends the first byte, and the goroutine it runs in
+// flushes it when its own work is done. So a message costs no goroutine and
+// no waking, and one write takes all that has come together. What the socket
+// does not take at once is left to a goroutine that lives until all is written.
+
+// claim takes the right to write if there is something to write and nobody has
+// it. The client is locked.
+func (c *conn) claim() bool {
+	if c.writing {
+		return false
+	}
+	if c.out.Len() == 0 {
+		_, buf := c.out.Take()
+		returnOutput(buf)
+		return false
+	}
+	c.writing = true
+	return true
+}
+
+const (
+	// flushRounds is how often a flush looks for more before it leaves a
+	// connection that others keep filling.
+	flushRounds = 4
+	// flushAlone is how many connections one goroutine flushes.
+	flushAlone = 64
+)
+
+// flushAll flushes claimed connections, with helpers if there are many.
+func flushAll(conns []*conn) {
+	for len(conns) > flushAlone {
+		part := append([]*conn(nil), conns[:flushAlone]...)
+		conns = conns[flushAlone:]
+		if !part[0].broker.spawn(func() { flushAll(part) }) {
+			flushAll(part)
+		}
+	}
+	for _, c := range conns {
+		c.flush()
+	}
+}
+
+// flush writes what waits without blocking. The caller has claimed c.
+func (c *conn) flush() {
+	if c.socket.raw == nil {
+		c.leave(nil, nil)
+		return
+	}
+	for range flushRounds {
+		shared, buf, ok := c.take()
+		if !ok {
+			return
+		}
+		if len(shared) > 0 {
+			c.leave(shared, buf)
+			return
+		}
+		n, err := c.socket.write(buf)
+		if err != nil {
+			c.abort(buf)
+			return
+		}
+		if n < len(buf) {
+			c.leave([][]byte{buf[n:]}, nil)
+			return
+		}
+		returnOutput(buf)
+	}
+	c.leave(nil, nil)
+}
+
+// leave has a goroutine write the rest.
+func (c *conn) leave(shared [][]byte, buf []byte) {
+	if !c.broker.spawn(func() { c.drain(shared, buf) }) {
+		c.abort(buf)
+	}
+}
+
+// take removes what waits in order to write it. When nothing is left it gives
+// the claim back and returns false.
+func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
+	cl := c.client
+	c.pump()
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.conn == c && cl.session.Waiting() {
+		c.out.Use(outputBuffer)
+		cl.session.Fill(&c.out, now())
+	}
+	if c.out.Len() > 0 {
+		shared, buf = c.out.Take()
+		return shared, buf, true
+	}
+	_, buf = c.out.Take()
+	returnOutput(buf)
+	if cl.conn == c && len(cl.replay) > 0 && cl.session.Room(&c.out) {
+		return nil, nil, true // the next retained message has come between
+	}
+	c.writing = false
+	if c.closing {
+		c.net.Close()
+	}
+	return nil, nil, false
+}
+
+// drain writes until nothing waits. It is the slow path: it may block, for as
+// long as the client goes on reading.
+func (c *conn) drain(shared [][]byte, buf []byte) {
+	for {
+		if len(shared) > 0 || len(buf) > 0 {
+			bufs := net.Buffers(append(shared, buf))
+			if err := c.writeAll(bufs); err != nil {
+				c.abort(buf)
+				return
+			}
+			returnOutput(buf)
+		}
+		var ok bool
+		if shared, buf, ok = c.take(); !ok {
+			return
+		}
+	}
+}
+
+// writeAll writes bufs. It gives up when not a byte was taken for the write
+// timeout.
+func (c *conn) writeAll(bufs net.Buffers) error {
+	for len(bufs) > 0 {
+		c.net.SetWriteDeadline(time.Now().Add(c.broker.options.WriteTimeout))
+		n, err := bufs.WriteTo(c.net)
+		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
+			return err
+		}
+	}
+	return c.net.SetWriteDeadline(time.Time{})
+}
+
+// abort closes a connection that cannot be written. The claim is kept, so that
+// nobody tries again; the reading goroutine finds it closed and ends it.
+func (c *conn) abort(buf []byte) {
+	returnOutput(buf)
+	c.net.Close()
+}

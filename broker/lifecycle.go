@@ -1,0 +1,197 @@
+package broker
+
+import (
+	"container/list"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// lifecycle knows every goroutine and connection of a broker, so that Shutdown
+// leaves nothing behind. Broker.mu guards it.
+type lifecycle struct {
+	closed  bool // no connection, goroutine or session is begun any more
+	running int  // goroutines, without the clock
+	ended   chan struct{}
+	conns   map[*conn]struct{}
+	// halfOpen are the connections without a CONNECT, the oldest first, and
+	// waiting how many of them each address has.
+	halfOpen list.List
+	waiting  map[netip.Prefix]int
+}
+
+// enroll begins to know a connection. It returns false when the broker has been
+// closed, or the address has too many connections without a CONNECT.
+func (b *Broker) enroll(c *conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.life.closed {
+		return false
+	}
+	c.prefix = prefixOf(c.net.RemoteAddr())
+	if c.prefix.IsValid() {
+		if b.life.waiting[c.prefix] >= b.options.MaxHalfOpenPerAddress {
+			b.stats.Crowded.Add(1)
+			return false
+		}
+		b.life.waiting[c.prefix]++
+	}
+	c.place = b.life.halfOpen.PushBack(c)
+	b.life.conns[c] = struct{}{}
+	b.life.running++
+	return true
+}
+
+// arrived notes that the CONNECT of c was accepted.
+func (b *Broker) arrived(c *conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.life.opened(c)
+}
+
+func (l *lifecycle) opened(c *conn) {
+	if c.place == nil {
+		return
+	}
+	l.halfOpen.Remove(c.place)
+	c.place = nil
+	if !c.prefix.IsValid() {
+		return
+	}
+	if l.waiting[c.prefix]--; l.waiting[c.prefix] == 0 {
+		delete(l.waiting, c.prefix)
+	}
+}
+
+// forget ends what enroll began.
+func (b *Broker) forget(c *conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.life.opened(c)
+	delete(b.life.conns, c)
+	b.life.done()
+}
+
+func (l *lifecycle) done() {
+	if l.running--; l.running == 0 && l.closed {
+		close(l.ended)
+	}
+}
+
+// spawn runs f in a goroutine that Shutdown waits for. It returns false, and
+// does not run f, when all has ended.
+func (b *Broker) spawn(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.life.closed && b.life.running == 0 {
+		return false
+	}
+	b.life.running++
+	go func() {
+		defer func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.life.done()
+		}()
+		f()
+	}()
+	return true
+}
+
+// prefixOf is what counts as one address: an IPv4 address, a /64 of IPv6. It is
+// invalid for loopback addresses and for what has no address.
+func prefixOf(a net.Addr) netip.Prefix {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() {
+		return netip.Prefix{}
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	prefix, _ := ip.Prefix(bits)
+	return prefix
+}
+
+const (
+	// crowdedAge is how old a connection without a CONNECT is at least before
+	// it is closed to make room.
+	crowdedAge = time.Second
+	// crowdedPause is how long accepting waits for room at a time.
+	crowdedPause = 10 * time.Millisecond
+)
+
+// waitForRoom waits while too many connections have sent no CONNECT, and closes
+// the oldest if it has had its time: clients that come all at once wait in the
+// kernel, connections that stay silent do not keep others out.
+func (b *Broker) waitForRoom() {
+	for {
+		oldest, crowded := b.crowded()
+		if !crowded {
+			return
+		}
+		if oldest != nil {
+			b.stats.Crowded.Add(1)
+			oldest.net.Close()
+		}
+		if !b.pause(crowdedPause) {
+			return
+		}
+	}
+}
+
+func (b *Broker) crowded() (oldest *conn, crowded bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.life.closed || b.life.halfOpen.Len() < b.options.MaxHalfOpen {
+		return nil, false
+	}
+	first := b.life.halfOpen.Front().Value.(*conn)
+	if now().Sub(first.accepted) < crowdedAge {
+		return nil, true
+	}
+	return first, true
+}
+
+// pause waits and reports whether the broker is still open.
+func (b *Broker) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-b.context.Done():
+		return false
+	}
+}
+
+// temporary reports whether accepting may work again later: there are no files
+// or no memory left.
+func temporary(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) ||
+		errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+// stop closes the listeners, begins nothing any more and returns the
+// connections there are.
+func (b *Broker) stop() (conns []*conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.life.closed {
+		b.life.closed = true
+		if b.life.running == 0 {
+			close(b.life.ended)
+		}
+	}
+	b.cancel()
+	for l := range b.listeners {
+		l.Close()
+	}
+	for c := range b.life.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}

@@ -1,0 +1,206 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/zancudomq/zancudo/packet"
+	"github.com/zancudomq/zancudo/topic"
+)
+
+// handlePublish takes a PUBLISH of the client, step 2 of its walk, and answers
+// as its QoS asks [MQTT-3.3.4-1].
+func (c *conn) handlePublish(s *scratch, p *packet.Publish) error {
+	o := &c.broker.options
+	switch {
+	case p.QoS > *o.MaxQoS:
+		return fmt.Errorf("QoS %d exceeds %d: %w", p.QoS, *o.MaxQoS, packet.QoSNotSupported)
+	case p.Retain && o.RetainUnavailable:
+		return fmt.Errorf("message is retained: %w", packet.RetainNotSupported)
+	case len(p.SubscriptionIDs) > 0: // [MQTT-3.3.4-6]
+		return fmt.Errorf("subscription identifier in a PUBLISH of a client: %w", packet.ProtocolError)
+	}
+	s.counts.received++
+	s.counts.receivedBytes += uint64(len(p.Payload))
+	fresh, err := c.receive(s, p)
+	if err != nil {
+		return err
+	}
+	code := packet.Success
+	if fresh {
+		if code, err = c.publish(s, p); err != nil {
+			return err
+		}
+	}
+	c.acknowledge(s, p, code)
+	return nil
+}
+
+// receive asks the session whether the message is fresh. Only aliases and
+// QoS 1 and 2 need it.
+func (c *conn) receive(s *scratch, p *packet.Publish) (fresh bool, err error) {
+	if p.QoS == packet.AtMostOnce && p.TopicAlias == 0 && p.Topic != "" {
+		return true, nil
+	}
+	if !c.client.current(c) {
+		return false, packet.SessionTakenOver
+	}
+	defer c.client.mu.Unlock()
+	return c.client.session.Receive(p, s.answered)
+}
+
+// publish checks the message, asks who may refuse it and routes it. The code
+// is for the acknowledgement; an error ends the connection.
+func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error) {
+	b := c.broker
+	entry, known := c.routes.find(p.Topic)
+	if !known {
+		if err := topic.ValidateName(p.Topic); err != nil { // [MQTT-3.3.2-2]
+			return 0, fmt.Errorf("topic name %.80q: %w: %w", p.Topic, err, packet.TopicNameInvalid)
+		}
+		if reserved(p.Topic) {
+			return c.denied(s, p, fmt.Errorf("topic is for the broker to publish: %w", packet.NotAuthorized)), nil
+		}
+		entry = c.routes.add(p.Topic)
+	}
+	m := &p.Message
+	if err := checkProperties(m, b.options.ValidatePayload); err != nil {
+		if reason := reasonOf(err); reason != packet.PayloadFormatInvalid || p.QoS == packet.AtMostOnce {
+			return 0, err
+		}
+		return c.denied(s, p, err), nil
+	}
+	if auth := b.options.Authorizer; auth != nil {
+		if err := auth.Authorize((*Client)(c.client), Publish, m.Topic); err != nil {
+			return c.denied(s, p, withReason(err, packet.NotAuthorized)), nil
+		}
+	}
+	if p.HasMessageExpiry {
+		m.Expires = s.now.Add(time.Duration(p.MessageExpiry) * time.Second)
+	}
+	targets := c.routes.refresh(b, entry)
+	if len(b.options.Interceptors) > 0 {
+		replaced, err := b.intercept(c.client, m)
+		if err != nil {
+			return c.denied(s, p, withReason(err, packet.ImplementationSpecificError)), nil
+		}
+		if replaced.Topic != m.Topic {
+			s.targets = b.resolve(s.targets[:0], replaced.Topic)
+			targets = s.targets
+		}
+		m = replaced
+	}
+	s.delivery.Borrow(m, len(targets))
+	matched, err := b.route(s, c.client, targets)
+	s.delivery.Release()
+	switch {
+	case err != nil:
+		return c.denied(s, p, err), nil
+	case !matched && p.QoS > packet.AtMostOnce:
+		return packet.NoMatchingSubscribers, nil
+	default:
+		return packet.Success, nil
+	}
+}
+
+// intercept has each interceptor look at the message. One that puts another in
+// its place is checked: what the client could not publish by itself it cannot
+// publish by way of a plug either.
+func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, error) {
+	for _, i := range b.options.Interceptors {
+		replaced, err := i.Intercept((*Client)(cl), m)
+		if err != nil {
+			return nil, err
+		}
+		if replaced == m {
+			continue
+		}
+		if err := checkMessage(replaced, b.options.ValidatePayload); err != nil {
+			return nil, err
+		}
+		if auth := b.options.Authorizer; auth != nil {
+			if err := auth.Authorize((*Client)(cl), Publish, replaced.Topic); err != nil {
+				return nil, withReason(err, packet.NotAuthorized)
+			}
+		}
+		m = replaced
+	}
+	return m, nil
+}
+
+// denied drops a message of the client and returns the code that says so.
+func (c *conn) denied(s *scratch, p *packet.Publish, err error) packet.ReasonCode {
+	c.broker.dropped(s, c.client, &p.Message, err)
+	c.broker.options.Logger.Debug("message refused", "client", c.client.id, "topic", p.Topic, "err", err)
+	if p.QoS == packet.ExactlyOnce && c.version == packet.V5 && c.client.current(c) { // [MQTT-4.3.3-9]
+		c.client.session.Forget(p.PacketID)
+		c.client.mu.Unlock()
+	}
+	code := reasonOf(err)
+	if errors.Is(err, packet.RetainNotSupported) {
+		code = packet.ImplementationSpecificError
+	}
+	return code
+}
+
+// acknowledge answers a PUBLISH. A client of MQTT 3.x cannot be told that its
+// message was refused.
+func (c *conn) acknowledge(s *scratch, p *packet.Publish, code packet.ReasonCode) {
+	ack := packet.Ack{PacketID: p.PacketID, ReasonCode: code}
+	switch p.QoS {
+	case packet.AtLeastOnce:
+		s.answered++
+		c.reply(s, &packet.Puback{Ack: ack})
+	case packet.ExactlyOnce:
+		if code.Failed() {
+			s.answered++
+		}
+		c.reply(s, &packet.Pubrec{Ack: ack})
+	}
+}
+
+// handlePubrel ends a QoS 2 message of the client.
+func (c *conn) handlePubrel(s *scratch, p *packet.Pubrel) error {
+	if !c.client.current(c) {
+		return packet.SessionTakenOver
+	}
+	answer := c.client.session.Pubrel(p)
+	c.client.mu.Unlock()
+	s.answered++
+	if c.version != packet.V5 {
+		answer.ReasonCode = packet.Success
+	}
+	c.reply(s, &answer)
+	return nil
+}
+
+// handleAck takes the client's acknowledgement of a message it was sent.
+func (c *conn) handleAck(s *scratch, p packet.Packet) error {
+	if !c.client.current(c) {
+		return packet.SessionTakenOver
+	}
+	out, state := &c.out, c.client.session
+	out.Use(outputBuffer)
+	switch p := p.(type) {
+	case *packet.Puback:
+		state.Puback(out, s.now, p)
+	case *packet.Pubrec:
+		state.Pubrec(out, s.now, p)
+	case *packet.Pubcomp:
+		state.Pubcomp(out, s.now, p)
+	}
+	more := len(c.client.replay) > 0 && state.Room(out)
+	claimed := c.claim()
+	if more && !c.writing {
+		c.writing, claimed = true, true
+	}
+	c.client.mu.Unlock()
+	if claimed {
+		s.touched = append(s.touched, c)
+	}
+	return nil
+}
+
+func validUTF8(b []byte) bool { return utf8.Valid(b) }

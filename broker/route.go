@@ -1,0 +1,189 @@
+package broker
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// route hands the message in s.delivery to all whom it concerns, live and as a
+// retained message, and reports whether there is anybody. It is the third step
+// of every PUBLISH, and where messages of the program itself, wills and orphans
+// enter. origin is the client that sent it, nil for the program.
+func (b *Broker) route(s *scratch, origin *client, targets []target) (matched bool, err error) {
+	if s.delivery.Message().Retain {
+		if err := b.retained.store(s.delivery.Keep(), origin); err != nil {
+			return false, err
+		}
+	}
+	for i := range targets {
+		t := &targets[i]
+		if t.share != nil {
+			matched = b.deliverShared(s, t.share, origin) || matched
+			continue
+		}
+		t.client.deliver(s, t.sub, origin, false)
+		matched = true
+	}
+	return matched, nil
+}
+
+// deliverShared hands the message to one member of a share, in turn: to one
+// that is there if there is any, and to the next if one cannot take it.
+func (b *Broker) deliverShared(s *scratch, sh *share, origin *client) bool {
+	members := *sh.members.Load()
+	if len(members) == 0 {
+		return false
+	}
+	first := int(sh.turn.Add(1))
+	for _, present := range [...]bool{true, false} {
+		for i := range members {
+			t := &members[(first+i)%len(members)]
+			if t.client.present() != present {
+				continue
+			}
+			if outcome := t.client.deliver(s, t.sub, origin, false); outcome <= session.Queued {
+				return true
+			}
+		}
+	}
+	return true
+}
+
+// present reports whether the client can take a message at once.
+func (cl *client) present() bool {
+	if cl.inline != nil {
+		return true
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.conn != nil && cl.session.Room(&cl.conn.out)
+}
+
+// publishMessage routes a message that does not come from a connection: it
+// belongs to the broker from now on.
+func (b *Broker) publishMessage(m *packet.Message, origin *client) error {
+	s := borrowScratch()
+	defer returnScratch(s)
+	s.now = now()
+	s.targets = b.resolve(s.targets[:0], m.Topic)
+	s.delivery.Own(m, len(s.targets))
+	_, err := b.route(s, origin, s.targets)
+	s.delivery.Release()
+	b.settle(s)
+	return err
+}
+
+// resolve appends whom a topic name concerns. With MergeOverlapping the
+// subscriptions of a client become one [MQTT-3.3.4-4].
+func (b *Broker) resolve(dst []target, name string) []target {
+	start := len(dst)
+	dst = b.index.match(dst, name)
+	if b.options.MergeOverlapping {
+		return append(dst[:start], mergeOverlapping(dst[start:])...)
+	}
+	return dst
+}
+
+func mergeOverlapping(targets []target) []target {
+	at := make(map[*client]int, len(targets))
+	merged := targets[:0]
+	for _, t := range targets {
+		i, overlaps := at[t.client]
+		if t.share != nil || !overlaps {
+			if t.share == nil {
+				at[t.client] = len(merged)
+			}
+			merged = append(merged, t)
+			continue
+		}
+		one := *merged[i].sub
+		one.QoS = max(one.QoS, t.sub.QoS)
+		one.IDs = slices.Concat(one.IDs, t.sub.IDs)
+		one.NoLocal = one.NoLocal && t.sub.NoLocal
+		one.RetainAsPublished = one.RetainAsPublished || t.sub.RetainAsPublished
+		merged[i].sub = &one
+	}
+	return merged
+}
+
+// settle sends what s has collected and adds up what it has counted.
+func (b *Broker) settle(s *scratch) {
+	flushAll(s.touched)
+	clear(s.touched)
+	s.touched = s.touched[:0]
+	b.stats.add(&s.counts)
+}
+
+// dropReasons say why a message was dropped.
+var dropReasons = [...]error{
+	session.Behind:   fmt.Errorf("client reads too slowly: %w", packet.QuotaExceeded),
+	session.Full:     fmt.Errorf("queue is full: %w", packet.QuotaExceeded),
+	session.TooLarge: fmt.Errorf("larger than the client's maximum packet size: %w", packet.PacketTooLarge),
+}
+
+func (b *Broker) dropped(s *scratch, cl *client, m *packet.Message, why error) {
+	s.counts.dropped++
+	if f := b.options.Trace.Dropped; f != nil {
+		f((*Client)(cl), m, why)
+	}
+}
+
+// routes remembers, for one publisher, whom its topics concern.
+type routes struct {
+	last   *routeEntry
+	byName map[string]*routeEntry
+	size   int // targets in byName
+}
+
+type routeEntry struct {
+	name       string
+	generation uint64
+	targets    []target
+}
+
+const (
+	maxRoutes       = 128
+	maxRouteTargets = 4096
+)
+
+// find returns the targets of a topic name, and whether the name was in use
+// before: then it is known to be a valid one.
+func (r *routes) find(name string) (e *routeEntry, known bool) {
+	if r.last != nil && r.last.name == name {
+		return r.last, true
+	}
+	if e, known = r.byName[name]; known {
+		r.last = e
+	}
+	return e, known
+}
+
+// add remembers a topic name and returns its entry, without targets yet.
+func (r *routes) add(name string) *routeEntry {
+	e := &routeEntry{name: name}
+	if r.last != nil { // a publisher with a single topic needs no map
+		if r.byName == nil || len(r.byName) >= maxRoutes || r.size > maxRouteTargets {
+			r.byName = make(map[string]*routeEntry)
+			r.size = 0
+		}
+		r.byName[name] = e
+		r.byName[r.last.name] = r.last
+	}
+	r.last = e
+	return e
+}
+
+// refresh matches again if the subscriptions have changed.
+func (r *routes) refresh(b *Broker, e *routeEntry) []target {
+	if generation := b.index.generation.Load(); e.generation != generation || generation == 0 {
+		before := len(e.targets)
+		clear(e.targets)
+		e.targets = b.resolve(e.targets[:0], e.name)
+		e.generation = generation
+		r.size += len(e.targets) - before
+	}
+	return e.targets
+}

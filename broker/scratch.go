@@ -1,0 +1,55 @@
+package broker
+
+import (
+	"sync"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// readBuffer is how much one read takes at most.
+const readBuffer = 64 << 10
+
+// scratch is the memory that handling packets takes. A connection borrows one
+// while it has bytes to handle, so that an idle one costs little.
+type scratch struct {
+	now      time.Time
+	buf      []byte // what was read
+	decoder  packet.Decoder
+	delivery session.Delivery
+	targets  []target // of a message that is not from a connection
+	replies  []byte   // to the client that is being served, sent at the commit point
+	answered int      // messages of QoS 1 and 2 answered in replies
+	touched  []*conn  // claimed by deliver, to be flushed
+	counts   counts
+}
+
+var (
+	scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, readBuffer)} }}
+	outputs   = sync.Pool{New: func() any { return new(make([]byte, 0, minOutput)) }}
+)
+
+const (
+	minOutput = 4 << 10
+	maxOutput = 256 << 10 // larger buffers are left to the garbage collector
+)
+
+func borrowScratch() *scratch { return scratches.Get().(*scratch) }
+
+func returnScratch(s *scratch) {
+	clear(s.targets)
+	s.targets = s.targets[:0]
+	if cap(s.targets) > 1<<16 {
+		s.targets = nil
+	}
+	scratches.Put(s)
+}
+
+func outputBuffer() []byte { return (*outputs.Get().(*[]byte))[:0] }
+
+func returnOutput(b []byte) {
+	if cap(b) >= minOutput && cap(b) <= maxOutput {
+		outputs.Put(&b)
+	}
+}

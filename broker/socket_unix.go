@@ -1,0 +1,99 @@
+//go:build unix
+
+package broker
+
+import (
+	"net"
+	"syscall"
+)
+
+// socket reads and writes a TCP or unix socket without blocking and, above all,
+// without a buffer while it waits: an idle connection costs its stack only.
+// For any other connection raw is nil.
+type socket struct {
+	raw      syscall.RawConn
+	readable func(fd uintptr) bool
+	writable func(fd uintptr) bool
+
+	readBytes, writtenBytes int
+	readErr, writeErr       error
+	pending                 []byte
+}
+
+// open takes over the socket of c. Other types of connections, though they
+// may wrap a socket, must be read through their own methods.
+func (s *socket) open(c *conn) {
+	var err error
+	switch n := c.net.(type) {
+	case *net.TCPConn:
+		s.raw, err = n.SyscallConn()
+	case *net.UnixConn:
+		s.raw, err = n.SyscallConn()
+	}
+	if err != nil || s.raw == nil {
+		s.raw = nil
+		return
+	}
+	s.readable = c.onReadable
+	s.writable = c.onWritable
+}
+
+// read waits until there are bytes and reads them into c.space().
+func (s *socket) read(c *conn) (int, error) {
+	if err := s.raw.Read(s.readable); err != nil {
+		return 0, err
+	}
+	return s.readBytes, s.readErr
+}
+
+// onReadable reads once. It returns false to be called again when there is
+// something to read, and keeps nothing borrowed until then.
+func (c *conn) onReadable(fd uintptr) bool {
+	s := &c.socket
+	for {
+		s.readBytes, s.readErr = syscall.Read(int(fd), c.space())
+		switch s.readErr {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			if c.scratch != nil {
+				returnScratch(c.scratch)
+				c.scratch = nil
+			}
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+// write writes as much of b as the socket takes now.
+func (s *socket) write(b []byte) (int, error) {
+	s.pending, s.writtenBytes, s.writeErr = b, 0, nil
+	err := s.raw.Write(s.writable)
+	s.pending = nil
+	if err == nil {
+		err = s.writeErr
+	}
+	return s.writtenBytes, err
+}
+
+// onWritable writes until all is written or the socket is full, and never
+// waits.
+func (c *conn) onWritable(fd uintptr) bool {
+	s := &c.socket
+	for s.writtenBytes < len(s.pending) {
+		n, err := syscall.Write(int(fd), s.pending[s.writtenBytes:])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			return true
+		case err != nil:
+			s.writeErr = err
+			return true
+		}
+		s.writtenBytes += n
+	}
+	return true
+}

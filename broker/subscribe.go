@@ -1,0 +1,123 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+	"github.com/zancudomq/zancudo/topic"
+)
+
+// maxFilters is how many filters one packet may have.
+const maxFilters = 10_000
+
+// handleSubscribe takes a SUBSCRIBE: each filter by itself, and one SUBACK
+// [MQTT-3.8.4-5].
+func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
+	if len(p.Subscriptions) > maxFilters {
+		return fmt.Errorf("more than %d filters in a SUBSCRIBE: %w", maxFilters, packet.QuotaExceeded)
+	}
+	ack := &packet.Suback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Subscriptions))}
+	var replays []replay
+	for i := range p.Subscriptions {
+		wanted := &p.Subscriptions[i]
+		sub, existed, err := c.subscribe(wanted, p.SubscriptionID)
+		if errors.Is(err, packet.ProtocolError) || errors.Is(err, packet.SessionTakenOver) {
+			return err
+		}
+		if err != nil {
+			ack.ReasonCodes[i] = reasonOf(err)
+			c.broker.options.Logger.Info("subscription refused", "client", c.client.id, "filter", wanted.Filter, "err", err)
+			continue
+		}
+		ack.ReasonCodes[i] = packet.ReasonCode(sub.QoS)
+		if sub.Share == "" && (wanted.RetainHandling == packet.SendRetained || wanted.RetainHandling == packet.SendRetainedIfNew && !existed) {
+			if found := c.broker.retained.match(sub); len(found.messages) > 0 {
+				replays = append(replays, found)
+			}
+		}
+	}
+	c.reply(s, ack)
+	if len(replays) > 0 {
+		c.commitReplies(s)
+		c.startReplay(s, replays)
+	}
+	return nil
+}
+
+// subscribe makes or replaces one subscription.
+func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscription, existed bool, err error) {
+	b, cl := c.broker, c.client
+	if sub, err = newSubscription(p); err != nil {
+		return nil, false, err
+	}
+	if id != 0 {
+		sub.IDs = []uint32{id}
+	}
+	if auth := b.options.Authorizer; auth != nil {
+		if err := auth.Authorize((*Client)(cl), Subscribe, p.Filter); err != nil {
+			return nil, false, withReason(err, packet.NotAuthorized)
+		}
+	}
+	if !cl.current(c) {
+		return nil, false, packet.SessionTakenOver
+	}
+	if len(cl.session.Subscriptions()) >= b.options.MaxSubscriptions {
+		cl.mu.Unlock()
+		return nil, false, fmt.Errorf("more than %d subscriptions: %w", b.options.MaxSubscriptions, packet.QuotaExceeded)
+	}
+	old := cl.session.Subscribe(sub)
+	cl.mu.Unlock()
+	b.index.replace(cl, old, sub)
+	if cl.ended() { // meanwhile: bury may have looked before the index knew
+		b.index.replace(cl, sub, nil)
+	}
+	return sub, old != nil, nil
+}
+
+// newSubscription checks a filter and its options.
+func newSubscription(p *packet.Subscription) (*session.Subscription, error) {
+	group, filter, shared, err := topic.SplitShare(p.Filter)
+	if err == nil {
+		err = topic.ValidateFilter(filter)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("filter: %w: %w", err, packet.TopicFilterInvalid)
+	}
+	sub := &session.Subscription{Filter: p.Filter, QoS: p.QoS, NoLocal: p.NoLocal, RetainAsPublished: p.RetainAsPublished}
+	if !shared {
+		return sub, nil
+	}
+	if p.NoLocal { // [MQTT-3.8.3-4]
+		return nil, fmt.Errorf("no local on a shared subscription: %w", packet.ProtocolError)
+	}
+	sub.Share = group + "/" + filter
+	return sub, nil
+}
+
+func (cl *client) ended() bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.gone
+}
+
+// handleUnsubscribe takes an UNSUBSCRIBE. What is under way is still delivered
+// [MQTT-3.10.4-3].
+func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
+	ack := &packet.Unsuback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Filters))}
+	for i, filter := range p.Filters {
+		if !c.client.current(c) {
+			return packet.SessionTakenOver
+		}
+		old := c.client.session.Unsubscribe(filter)
+		c.client.mu.Unlock()
+		if old != nil {
+			c.broker.index.replace(c.client, old, nil)
+		} else {
+			ack.ReasonCodes[i] = packet.NoSubscriptionExisted
+		}
+	}
+	c.reply(s, ack)
+	return nil
+}
