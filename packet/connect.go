@@ -139,21 +139,28 @@ func decodeConnect(c *cursor, d *Decoder) *Connect {
 	}
 	p.ClientID = c.text("client identifier")
 	p.decodeWill(c, d, flags)
-	if p.HasUsername = flags&connectUsername != 0; p.HasUsername {
+	has := func(flag byte) bool { // in MQTT 3.1 the Remaining Length takes precedence over the flags
+		return flags&flag != 0 && (p.Version != V31 || len(c.b) > 0)
+	}
+	if p.HasUsername = has(connectUsername); p.HasUsername {
 		p.Username = c.text("user name")
 	}
-	if p.HasPassword = flags&connectPassword != 0; p.HasPassword {
+	if p.HasPassword = has(connectPassword); p.HasPassword {
 		p.Password = append([]byte{}, c.binary("password")...)
 	}
 	if p.HasPassword && !p.HasUsername && p.Version != V5 {
-		c.fail(MalformedPacket, "password without user name") // MQTT 3.1.1 [MQTT-3.1.2-22]
+		c.fail(MalformedPacket, "password without user name") // [MQTT3-3.1.2-22]
 	}
 	return p
 }
 
 // protocol reads the protocol name and level.
 func protocol(c *cursor) (v Version, bridge bool) {
-	name := string(c.binary("protocol name"))
+	length := c.uint16("protocol name")
+	if length > 6 { // known before it is there
+		c.fail(UnsupportedProtocolVersion, "protocol name is not MQTT")
+	}
+	name := string(c.take(int(length), "protocol name"))
 	level := c.byte("protocol level")
 	v, bridge = Version(level&^0x80), level&0x80 != 0
 	if c.err != nil {

@@ -63,7 +63,7 @@ func (d *Decoder) Decode(b []byte) (Packet, int, error) {
 		return nil, 0, fmt.Errorf("%v: remaining length is malformed: %w", t, MalformedPacket)
 	}
 	size := 1 + n + int(length)
-	if n > 0 && d.MaxPacketSize > 0 && size > int(d.MaxPacketSize) {
+	if n > 0 && d.MaxPacketSize > 0 && uint32(size) > d.MaxPacketSize {
 		return nil, 0, fmt.Errorf("%v of %d bytes exceeds the limit of %d: %w", t, size, d.MaxPacketSize, PacketTooLarge)
 	}
 	if n == 0 || len(b) < size {
@@ -86,7 +86,7 @@ func (d *Decoder) check(t Type, first byte) error {
 		return fmt.Errorf("first packet is not CONNECT: %w", ProtocolError)
 	case t == 0 || t == AUTH && d.Version != V5:
 		return fmt.Errorf("packet type is reserved: %w", MalformedPacket)
-	case t != PUBLISH && first&15 != t.flags():
+	case t != PUBLISH && d.Version != V31 && first&15 != t.flags(): // MQTT 3.1 has DUP there, or does not care
 		return fmt.Errorf("reserved flags are set: %w", MalformedPacket)
 	}
 	return nil

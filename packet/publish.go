@@ -125,7 +125,7 @@ func (p *Publish) appendProperties(w *writer) {
 	p.Properties.append(w)
 	for _, id := range p.SubscriptionIDs {
 		w.byte(byte(subscriptionIdentifier))
-		w.b = appendVarint(w.b, id)
+		w.varint(id)
 	}
 }
 

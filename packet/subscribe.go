@@ -38,7 +38,7 @@ func (p *Subscribe) Append(b []byte, v Version) ([]byte, error) {
 	w.properties(v, func(w *writer) {
 		if p.SubscriptionID != 0 {
 			w.byte(byte(subscriptionIdentifier))
-			w.b = appendVarint(w.b, p.SubscriptionID)
+			w.varint(p.SubscriptionID)
 		}
 		w.userProperties(p.UserProperties)
 	})

@@ -199,6 +199,14 @@ func (w *writer) uint16(v uint16) { w.b = binary.BigEndian.AppendUint16(w.b, v) 
 func (w *writer) uint32(v uint32) { w.b = binary.BigEndian.AppendUint32(w.b, v) }
 func (w *writer) raw(v []byte)    { w.b = append(w.b, v...) }
 
+func (w *writer) varint(v uint32) {
+	if v > MaxRemainingLength {
+		w.fail("%d does not fit a variable byte integer", v)
+		return
+	}
+	w.b = appendVarint(w.b, v)
+}
+
 func (w *writer) text(s string) {
 	if len(s) > 65535 {
 		w.fail("string of %d bytes exceeds 65535", len(s))
