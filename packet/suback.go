@@ -61,6 +61,13 @@ func decodeSuback(c *cursor, d *Decoder) *Suback {
 		p.ReasonString, p.UserProperties = c.problem(d)
 	}
 	p.ReasonCodes = c.reasons(SUBACK)
+	if d.Version != V5 {
+		for _, code := range p.ReasonCodes {
+			if code > UnspecifiedError { // MQTT 3.x has one failure [MQTT3-3.9.3-2]
+				c.fail(MalformedPacket, "return code is reserved")
+			}
+		}
+	}
 	return p
 }
 
