@@ -72,7 +72,6 @@ var (
 // Each case must read its value from c.
 type properties struct {
 	c       *cursor
-	rest    []byte // what follows the list
 	allowed propertySet
 	seen    propertySet
 	id      property
@@ -83,11 +82,11 @@ type properties struct {
 // properties.
 func (c *cursor) properties(allowed propertySet, maxUser int) properties {
 	list := c.take(int(c.varint("property length")), "property list")
-	l := properties{c: c, rest: c.b, allowed: allowed, users: maxUser}
 	if c.err == nil {
-		c.b = list
+		// Kept in the cursor: assigned from the iterator it would make the cursor escape to the heap.
+		c.b, c.rest = list, c.b
 	}
-	return l
+	return properties{c: c, allowed: allowed, users: maxUser}
 }
 
 // next moves to the next property; at the end of the list it gives the cursor
@@ -97,7 +96,7 @@ func (l *properties) next() bool {
 		return false
 	}
 	if len(l.c.b) == 0 {
-		l.c.b = l.rest
+		l.c.b = l.c.rest
 		return false
 	}
 	l.id = property(min(l.c.varint("property identifier"), 255))

@@ -12,8 +12,9 @@ const MaxRemainingLength = 268_435_455
 // cursor reads the fields of one packet. The first error sticks; later reads
 // return zero values.
 type cursor struct {
-	b   []byte
-	err error
+	b    []byte
+	rest []byte // what follows a property list, within it
+	err  error
 }
 
 func (c *cursor) fail(code ReasonCode, what string) {
