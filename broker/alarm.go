@@ -8,20 +8,22 @@ import (
 // alarm is something that happens at a time: a keep alive that has passed, a
 // session that expires. Its fields belong to the clock.
 type alarm struct {
-	at    time.Time
-	place int // in the heap, from 1; zero: not set
+	at    time.Duration // since the clock began
+	place int           // in the heap, from 1; zero: not set
 	ring  func(now time.Time)
 }
 
 // clock rings alarms. One timer serves them all, however many there are.
 type clock struct {
+	began time.Time
+
 	mu     sync.Mutex
 	heap   []*alarm
 	closed bool
 	fired  chan struct{} // wakes run when an earlier alarm was set
 }
 
-func newClock() *clock { return &clock{fired: make(chan struct{}, 1)} }
+func newClock() *clock { return &clock{began: now(), fired: make(chan struct{}, 1)} }
 
 // set has a ring at that time, in place of any other time it was set to.
 func (k *clock) set(a *alarm, at time.Time) {
@@ -30,7 +32,7 @@ func (k *clock) set(a *alarm, at time.Time) {
 	if k.closed {
 		return
 	}
-	a.at = at
+	a.at = at.Sub(k.began)
 	if a.place == 0 {
 		k.heap = append(k.heap, a)
 		a.place = len(k.heap)
@@ -94,15 +96,15 @@ func (k *clock) run() {
 func (k *clock) due() (due []*alarm, wait time.Duration, closed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	t := now()
-	for len(k.heap) > 0 && len(due) < 256 && !k.heap[0].at.After(t) {
+	t := now().Sub(k.began)
+	for len(k.heap) > 0 && len(due) < 256 && k.heap[0].at <= t {
 		due = append(due, k.heap[0])
 		k.remove(k.heap[0])
 	}
 	if len(k.heap) == 0 {
 		return due, time.Hour, k.closed
 	}
-	return due, k.heap[0].at.Sub(t), k.closed
+	return due, k.heap[0].at - t, k.closed
 }
 
 func (k *clock) close() {
@@ -142,7 +144,7 @@ func (k *clock) down(place int) int {
 	}
 }
 
-func (k *clock) before(i, j int) bool { return k.heap[i-1].at.Before(k.heap[j-1].at) }
+func (k *clock) before(i, j int) bool { return k.heap[i-1].at < k.heap[j-1].at }
 
 func (k *clock) swap(i, j int) {
 	a, b := k.heap[i-1], k.heap[j-1]

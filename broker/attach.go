@@ -56,7 +56,6 @@ func (b *Broker) lookup(fresh *client) (cl *client, created bool, err error) {
 		return nil, false, fmt.Errorf("more than %d sessions: %w", b.options.MaxSessions, packet.QuotaExceeded)
 	}
 	fresh.session = session.New(&b.limits)
-	fresh.alarm.ring = fresh.onAlarm
 	if b.options.Authorizer != nil {
 		fresh.session.Allow = func(m *packet.Message) bool {
 			return b.options.Authorizer.Authorize((*Client)(fresh), Receive, m.Topic) == nil
@@ -81,7 +80,7 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack, created 
 	if old = cl.conn; old != nil && cl.session.Will != nil && cl.session.Will.DelayInterval == 0 {
 		will = &remains{will: cl.session.Will}
 	}
-	cl.conn, cl.willAt, cl.endAt = c, time.Time{}, time.Time{}
+	cl.conn, cl.absence = c, nil
 	c.client = cl
 	c.attached.Store(true)
 	cl.session.Attach(p)
@@ -129,9 +128,6 @@ func (cl *client) end() *remains {
 	left := &remains{
 		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), replay: cl.replay, ended: true,
 	}
-	if cl.conn == nil && cl.willAt.IsZero() {
-		left.will = nil // published, or deleted, when the connection ended
-	}
 	cl.gone, cl.conn, cl.replay = true, nil, nil
 	cl.session.Detach()
 	return left
@@ -147,7 +143,6 @@ func (b *Broker) bury(cl *client, old *conn, left *remains) {
 			delete(b.clients, cl.id)
 		}
 		b.mu.Unlock()
-		b.clock.stop(&cl.alarm)
 		for _, sub := range left.subscriptions {
 			b.index.replace(cl, sub, nil)
 		}
@@ -192,88 +187,91 @@ func (b *Broker) logTakeover(old *conn) {
 // connection.
 func (b *Broker) detach(c *conn, keepWill bool) bool {
 	cl := c.client
-	left, at, was := cl.leave(c, keepWill)
+	left, away, was := cl.leave(c, keepWill)
 	if !was {
 		return false
 	}
 	b.stats.Connected.Add(-1)
 	if left != nil {
 		b.bury(cl, nil, left)
-	} else if !at.IsZero() {
-		b.clock.set(&cl.alarm, at)
+	}
+	if away != nil {
+		b.await(away)
 	}
 	return true
 }
 
-// leave is detach under the client's lock. at is when something is due; left
-// is what is due now.
-func (cl *client) leave(c *conn, keepWill bool) (left *remains, at time.Time, was bool) {
+// leave is detach under the client's lock. left is what is due now, away what
+// is due later.
+func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, was bool) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.conn != c {
-		return nil, time.Time{}, false
+		return nil, nil, false
 	}
 	if !keepWill {
 		cl.session.Will = nil // [MQTT-3.1.2-10]
 	}
 	life, expires := cl.session.Life()
 	if expires && life == 0 { // [MQTT-4.1.0-2]
-		return cl.end(), time.Time{}, true
+		return cl.end(), nil, true
 	}
 	cl.conn = nil
 	cl.session.Detach()
+	away = &absence{}
+	away.alarm.ring = cl.onAlarm
+	cl.absence = away
 	t := now()
 	if expires {
-		cl.endAt = t.Add(life)
-		at = cl.endAt
+		away.endAt = t.Add(life)
 	}
-	if will := cl.session.Will; will != nil {
-		if will.DelayInterval == 0 {
-			cl.session.Will = nil
-			return &remains{will: will}, at, true
-		}
-		cl.willAt = t.Add(time.Duration(will.DelayInterval) * time.Second)
-		if at.IsZero() || cl.willAt.Before(at) {
-			at = cl.willAt
-		}
+	if will := cl.session.Will; will != nil && will.DelayInterval == 0 {
+		cl.session.Will = nil
+		left = &remains{will: will}
+	} else if will != nil {
+		away.willAt = t.Add(time.Duration(will.DelayInterval) * time.Second)
 	}
-	return nil, at, true
+	return left, away, true
+}
+
+// await sets the alarm of an absent client.
+func (b *Broker) await(away *absence) {
+	if at := away.next(); !at.IsZero() {
+		b.clock.set(&away.alarm, at)
+	}
 }
 
 // onAlarm publishes the will, or ends the session, of a client that has not
 // come back.
 func (cl *client) onAlarm(t time.Time) {
-	left, next := cl.due(t)
+	b := cl.broker
+	left, away := cl.due(t)
 	if left != nil {
-		cl.broker.bury(cl, nil, left)
+		b.bury(cl, nil, left)
+		if left.ended {
+			b.stats.Expired.Add(1)
+		}
 	}
-	if !next.IsZero() {
-		cl.broker.clock.set(&cl.alarm, next)
-	}
-	if left != nil && left.ended {
-		cl.broker.stats.Expired.Add(1)
+	if away != nil {
+		b.await(away)
 	}
 }
 
-func (cl *client) due(t time.Time) (left *remains, next time.Time) {
+func (cl *client) due(t time.Time) (left *remains, away *absence) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if cl.gone || cl.conn != nil {
-		return nil, time.Time{}
+	away = cl.absence
+	if cl.gone || away == nil {
+		return nil, nil
 	}
-	if !cl.endAt.IsZero() && !t.Before(cl.endAt) {
-		return cl.end(), time.Time{}
+	if !away.endAt.IsZero() && !t.Before(away.endAt) {
+		return cl.end(), nil
 	}
-	if !cl.willAt.IsZero() && !t.Before(cl.willAt) {
+	if !away.willAt.IsZero() && !t.Before(away.willAt) {
 		left = &remains{will: cl.session.Will}
-		cl.session.Will, cl.willAt = nil, time.Time{}
-		return left, cl.endAt
+		cl.session.Will, away.willAt = nil, time.Time{}
 	}
-	next = cl.endAt
-	if !cl.willAt.IsZero() && (next.IsZero() || cl.willAt.Before(next)) {
-		next = cl.willAt
-	}
-	return nil, next
+	return left, away
 }
 
 // publishWill routes the will of a client as a message of that client.

@@ -101,14 +101,14 @@ func (b *Broker) untrack(l net.Listener) {
 // have sent no CONNECT.
 func (b *Broker) accept(n net.Conn) {
 	b.stats.Accepted.Add(1)
-	c := &conn{broker: b, net: n, accepted: now()}
+	c := &conn{broker: b, net: n}
 	c.alarm.ring = c.onAlarm
 	if !b.enroll(c) {
 		n.Close()
 		return
 	}
 	c.socket.open(c)
-	b.clock.set(&c.alarm, c.accepted.Add(b.options.ConnectTimeout))
+	b.clock.set(&c.alarm, now().Add(b.options.ConnectTimeout))
 	go c.serve()
 }
 

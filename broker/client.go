@@ -15,15 +15,28 @@ type client struct {
 	broker   *Broker
 	id, user string
 	inline   func(*packet.Message) // instead of a session: a subscriber in this process
-	alarm    alarm                 // will delay and session expiry
 
 	mu      sync.Mutex // guards what follows, and conn.out
 	session *session.Session
 	conn    *conn // nil: absent
 	gone    bool  // the session has ended
 	replay  []replay
-	willAt  time.Time // when the will of an absent client is published; zero: none waits
-	endAt   time.Time // when the session of an absent client ends; zero: never
+	absence *absence // nil while connected
+}
+
+// absence is what an absent client leaves to be done.
+type absence struct {
+	alarm  alarm
+	willAt time.Time // when the will is published; zero: none waits
+	endAt  time.Time // when the session ends; zero: never
+}
+
+// next is when something is due; zero: never.
+func (a *absence) next() time.Time {
+	if a.endAt.IsZero() || !a.willAt.IsZero() && a.willAt.Before(a.endAt) {
+		return a.willAt
+	}
+	return a.endAt
 }
 
 // Client is a read-only view of a client.
@@ -101,7 +114,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 		cl.inline(s.delivery.Keep())
 		return session.Sent
 	}
-	outcome, flush := cl.push(s, sub, retained)
+	outcome, flush := cl.push(s, sub, origin, retained)
 	if flush != nil {
 		s.touched = append(s.touched, flush)
 	}
@@ -117,7 +130,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 
 // push is the part of deliver under the client's lock. The connection it
 // returns is the caller's to flush.
-func (cl *client) push(s *scratch, sub *session.Subscription, retained bool) (session.Outcome, *conn) {
+func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, retained bool) (session.Outcome, *conn) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.gone {
@@ -136,6 +149,8 @@ func (cl *client) push(s *scratch, sub *session.Subscription, retained bool) (se
 		outcome = cl.session.Push(out, s.now, &s.delivery, sub)
 	}
 	if c != nil && c.claim() {
+		s.crowd = s.crowd || origin != c.feeder
+		c.feeder = origin
 		return outcome, c
 	}
 	return outcome, nil

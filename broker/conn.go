@@ -1,12 +1,10 @@
 package broker
 
 import (
-	"container/list"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -27,28 +25,32 @@ type conn struct {
 	active atomic.Int64 // when bytes came last, as time since the broker's start
 	// attached tells other goroutines that client is set.
 	attached atomic.Bool
-	accepted time.Time
-
-	// Guarded by Broker.mu.
-	prefix netip.Prefix
-	place  *list.Element // while there was no CONNECT
 
 	// Of the reading goroutine.
 	version       packet.Version
-	partial       []byte // a packet that has not arrived whole
-	names         packet.Names
-	routes        routes
-	scratch       *scratch // while there are bytes to handle
+	noProblemInfo bool       // Request Problem Information is 0
+	molt          bool       // to go on in a new goroutine
+	partial       []byte     // a packet that has not arrived whole
+	publisher     *publisher // nil until the first PUBLISH
+	scratch       *scratch   // while there are bytes to handle
 	exchange      *exchange
 	keepAlive     time.Duration
-	noProblemInfo bool // Request Problem Information is 0
+
+	arrival *arrival // while there was no CONNECT; Broker.mu guards it
 
 	// Guarded by client.mu.
 	out     session.Output
-	writing bool // somebody has claimed the output
-	closing bool // to be closed when all is written
+	feeder  *client // whose message claimed the output last
+	writing bool    // somebody has claimed the output
+	closing bool    // to be closed when all is written
 
 	socket socket
+}
+
+// publisher is what a connection remembers of the messages it sends.
+type publisher struct {
+	names  packet.Names
+	routes routes
 }
 
 // errDisconnected ends a connection whose client has sent DISCONNECT.
@@ -58,13 +60,19 @@ var errDisconnected = errors.New("client disconnected")
 const maxConnectPacket = 100_000
 
 // serve reads packets and handles them until the connection ends. It must stay
-// shallow: an idle connection waits here with the smallest stack.
+// shallow: an idle connection waits here with the smallest stack. What makes the
+// stack grow, and is rare, is followed by a molt: a new goroutine goes on.
 func (c *conn) serve() {
 	var err error
 	for err == nil {
 		var in []byte
 		if in, err = c.read(); err == nil {
 			err = c.process(in)
+		}
+		if c.molt && err == nil {
+			c.molt = false
+			go c.serve()
+			return
 		}
 	}
 	c.finish(err)
@@ -131,7 +139,10 @@ func (c *conn) process(in []byte) (err error) {
 	s.now = now()
 	c.active.Store(int64(s.now.Sub(c.broker.started)))
 	d := &s.decoder
-	d.Version, d.Names, d.MaxUserProperties = c.version, &c.names, c.broker.options.MaxUserProperties
+	d.Version, d.Names, d.MaxUserProperties = c.version, nil, c.broker.options.MaxUserProperties
+	if c.publisher != nil {
+		d.Names = &c.publisher.names
+	}
 	d.MaxPacketSize = c.packetLimit()
 	rest := in
 	for err == nil {

@@ -170,6 +170,7 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 		return err
 	}
 	b.arrived(c)
+	c.molt = true
 	c.watch(s.now)
 	s.touched = append(s.touched, c)
 	attrs := []any{"client", c.client.id, "remote", c.remote(), "version", p.Version.String(), "clean", p.CleanStart, "keepalive", p.KeepAlive}

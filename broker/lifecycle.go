@@ -22,6 +22,13 @@ type lifecycle struct {
 	waiting  map[netip.Prefix]int
 }
 
+// arrival is what is known of a connection until its CONNECT.
+type arrival struct {
+	at     time.Time
+	prefix netip.Prefix
+	place  *list.Element // in lifecycle.halfOpen
+}
+
 // enroll begins to know a connection. It returns false when the broker has been
 // closed, or the address has too many connections without a CONNECT.
 func (b *Broker) enroll(c *conn) bool {
@@ -30,15 +37,15 @@ func (b *Broker) enroll(c *conn) bool {
 	if b.life.closed {
 		return false
 	}
-	c.prefix = prefixOf(c.net.RemoteAddr())
-	if c.prefix.IsValid() {
-		if b.life.waiting[c.prefix] >= b.options.MaxHalfOpenPerAddress {
+	a := &arrival{at: now(), prefix: prefixOf(c.net.RemoteAddr())}
+	if a.prefix.IsValid() {
+		if b.life.waiting[a.prefix] >= b.options.MaxHalfOpenPerAddress {
 			b.stats.Crowded.Add(1)
 			return false
 		}
-		b.life.waiting[c.prefix]++
+		b.life.waiting[a.prefix]++
 	}
-	c.place = b.life.halfOpen.PushBack(c)
+	c.arrival, a.place = a, b.life.halfOpen.PushBack(c)
 	b.life.conns[c] = struct{}{}
 	b.life.running++
 	return true
@@ -52,16 +59,17 @@ func (b *Broker) arrived(c *conn) {
 }
 
 func (l *lifecycle) opened(c *conn) {
-	if c.place == nil {
+	a := c.arrival
+	if a == nil {
 		return
 	}
-	l.halfOpen.Remove(c.place)
-	c.place = nil
-	if !c.prefix.IsValid() {
+	c.arrival = nil
+	l.halfOpen.Remove(a.place)
+	if !a.prefix.IsValid() {
 		return
 	}
-	if l.waiting[c.prefix]--; l.waiting[c.prefix] == 0 {
-		delete(l.waiting, c.prefix)
+	if l.waiting[a.prefix]--; l.waiting[a.prefix] == 0 {
+		delete(l.waiting, a.prefix)
 	}
 }
 
@@ -150,7 +158,7 @@ func (b *Broker) crowded() (oldest *conn, crowded bool) {
 		return nil, false
 	}
 	first := b.life.halfOpen.Front().Value.(*conn)
-	if now().Sub(first.accepted) < crowdedAge {
+	if now().Sub(first.arrival.at) < crowdedAge {
 		return nil, true
 	}
 	return first, true

@@ -55,7 +55,11 @@ func (c *conn) receive(s *scratch, p *packet.Publish) (fresh bool, err error) {
 // is for the acknowledgement; an error ends the connection.
 func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error) {
 	b := c.broker
-	entry, known := c.routes.find(p.Topic)
+	if c.publisher == nil {
+		c.publisher = &publisher{}
+	}
+	routes := &c.publisher.routes
+	entry, known := routes.find(p.Topic)
 	if !known {
 		if err := topic.ValidateName(p.Topic); err != nil { // [MQTT-3.3.2-2]
 			return 0, fmt.Errorf("topic name %.80q: %w: %w", p.Topic, err, packet.TopicNameInvalid)
@@ -63,7 +67,7 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 		if reserved(p.Topic) {
 			return c.denied(s, p, fmt.Errorf("topic is for the broker to publish: %w", packet.NotAuthorized)), nil
 		}
-		entry = c.routes.add(p.Topic)
+		entry = routes.add(p.Topic)
 	}
 	m := &p.Message
 	if err := checkProperties(m, b.options.ValidatePayload); err != nil {
@@ -80,7 +84,7 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 	if p.HasMessageExpiry {
 		m.Expires = s.now.Add(time.Duration(p.MessageExpiry) * time.Second)
 	}
-	targets := c.routes.refresh(b, entry)
+	targets := routes.refresh(b, entry)
 	if len(b.options.Interceptors) > 0 {
 		replaced, err := b.intercept(c.client, m)
 		if err != nil {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/zancudomq/zancudo/internal/session"
@@ -111,6 +112,10 @@ func mergeOverlapping(targets []target) []target {
 
 // settle sends what s has collected and adds up what it has counted.
 func (b *Broker) settle(s *scratch) {
+	if s.crowd {
+		runtime.Gosched() // let the other publishers that are ready join the write
+		s.crowd = false
+	}
 	flushAll(s.touched)
 	clear(s.touched)
 	s.touched = s.touched[:0]

@@ -9,7 +9,7 @@ import (
 )
 
 // readBuffer is how much one read takes at most.
-const readBuffer = 64 << 10
+const readBuffer = 16 << 10
 
 // scratch is the memory that handling packets takes. A connection borrows one
 // while it has bytes to handle, so that an idle one costs little.
@@ -22,6 +22,7 @@ type scratch struct {
 	replies  []byte   // to the client that is being served, sent at the commit point
 	answered int      // messages of QoS 1 and 2 answered in replies
 	touched  []*conn  // claimed by deliver, to be flushed
+	crowd    bool     // others than this publisher feed one of touched
 	counts   counts
 }
 

@@ -15,9 +15,11 @@ type socket struct {
 	readable func(fd uintptr) bool
 	writable func(fd uintptr) bool
 
-	readBytes, writtenBytes int
-	readErr, writeErr       error
-	pending                 []byte
+	pending      []byte // being written
+	writtenBytes int
+	writeErr     syscall.Errno
+	readBytes    int
+	readErr      syscall.Errno
 }
 
 // open takes over the socket of c. Other types of connections, though they
@@ -43,7 +45,10 @@ func (s *socket) read(c *conn) (int, error) {
 	if err := s.raw.Read(s.readable); err != nil {
 		return 0, err
 	}
-	return s.readBytes, s.readErr
+	if s.readErr != 0 {
+		return 0, s.readErr
+	}
+	return s.readBytes, nil
 }
 
 // onReadable reads once. It returns false to be called again when there is
@@ -51,7 +56,8 @@ func (s *socket) read(c *conn) (int, error) {
 func (c *conn) onReadable(fd uintptr) bool {
 	s := &c.socket
 	for {
-		s.readBytes, s.readErr = syscall.Read(int(fd), c.space())
+		n, err := syscall.Read(int(fd), c.space())
+		s.readBytes, s.readErr = n, errno(err)
 		switch s.readErr {
 		case syscall.EINTR:
 			continue
@@ -69,10 +75,10 @@ func (c *conn) onReadable(fd uintptr) bool {
 
 // write writes as much of b as the socket takes now.
 func (s *socket) write(b []byte) (int, error) {
-	s.pending, s.writtenBytes, s.writeErr = b, 0, nil
+	s.pending, s.writtenBytes, s.writeErr = b, 0, 0
 	err := s.raw.Write(s.writable)
 	s.pending = nil
-	if err == nil {
+	if err == nil && s.writeErr != 0 {
 		err = s.writeErr
 	}
 	return s.writtenBytes, err
@@ -90,10 +96,16 @@ func (c *conn) onWritable(fd uintptr) bool {
 		case err == syscall.EAGAIN:
 			return true
 		case err != nil:
-			s.writeErr = err
+			s.writeErr = errno(err)
 			return true
 		}
 		s.writtenBytes += n
 	}
 	return true
+}
+
+// errno is the error of a system call; zero: none.
+func errno(err error) syscall.Errno {
+	e, _ := err.(syscall.Errno)
+	return e
 }

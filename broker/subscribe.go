@@ -18,6 +18,7 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 	if len(p.Subscriptions) > maxFilters {
 		return fmt.Errorf("more than %d filters in a SUBSCRIBE: %w", maxFilters, packet.QuotaExceeded)
 	}
+	c.molt = true
 	ack := &packet.Suback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Subscriptions))}
 	var replays []replay
 	for i := range p.Subscriptions {
@@ -105,6 +106,7 @@ func (cl *client) ended() bool {
 // handleUnsubscribe takes an UNSUBSCRIBE. What is under way is still delivered
 // [MQTT-3.10.4-3].
 func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
+	c.molt = true
 	ack := &packet.Unsuback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Filters))}
 	for i, filter := range p.Filters {
 		if !c.client.current(c) {
