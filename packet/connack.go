@@ -95,6 +95,9 @@ func (p *Connack) unavailable() [4]unavailableFlag {
 func decodeConnack(c *cursor, d *Decoder) *Connack {
 	p := &Connack{}
 	flags := c.byte("connect acknowledge flags")
+	if d.Version == V31 {
+		flags = 0 // reserved and not used
+	}
 	if flags > 1 { // [MQTT-3.2.2-1]
 		c.fail(MalformedPacket, "reserved acknowledge flag is set")
 	}
