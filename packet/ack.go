@@ -94,6 +94,7 @@ func (c *cursor) problem(d *Decoder) (text string, user []UserProperty) {
 			text = c.text("reason string")
 		case userProperty:
 			user = append(user, l.user())
+		default: // the set lets no other pass
 		}
 	}
 	return text, user

@@ -201,6 +201,7 @@ func (p *Connect) decodeProperties(c *cursor, d *Decoder) {
 			p.AuthenticationData = append([]byte{}, c.binary("authentication data")...)
 		case userProperty:
 			p.UserProperties = append(p.UserProperties, l.user())
+		default: // the set lets no other pass
 		}
 	}
 	if p.AuthenticationData != nil && p.AuthenticationMethod == "" {

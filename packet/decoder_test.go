@@ -235,15 +235,15 @@ func TestManyTopics(t *testing.T) {
 	}
 }
 
-func publishBytes(t testing.TB, text string) []byte {
-	t.Helper()
+func publishBytes(tb testing.TB, text string) []byte {
+	tb.Helper()
 	p, err := mqtttest.Parse(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b, err := p.Append(nil, v5)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }

@@ -54,6 +54,7 @@ func decodeDisconnect(c *cursor, d *Decoder) *Disconnect {
 			p.ServerReference = c.text("server reference")
 		case userProperty:
 			p.UserProperties = append(p.UserProperties, l.user())
+		default: // the set lets no other pass
 		}
 	}
 	return p
@@ -126,6 +127,7 @@ func decodeAuth(c *cursor, d *Decoder) *Auth {
 			p.ReasonString = c.text("reason string")
 		case userProperty:
 			p.UserProperties = append(p.UserProperties, l.user())
+		default: // the set lets no other pass
 		}
 	}
 	return p

@@ -79,6 +79,7 @@ func decodeSubscribe(c *cursor, d *Decoder) *Subscribe {
 				}
 			case userProperty:
 				p.UserProperties = append(p.UserProperties, l.user())
+			default: // the set lets no other pass
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 
 // wire reads bytes as a person writes them: hexadecimal, and text in single
 // quotes.
-func wire(t testing.TB, s string) []byte {
-	t.Helper()
+func wire(tb testing.TB, s string) []byte {
+	tb.Helper()
 	var b []byte
 	for _, word := range strings.Fields(s) {
 		if text, ok := strings.CutPrefix(word, "'"); ok {
@@ -21,7 +21,7 @@ func wire(t testing.TB, s string) []byte {
 		}
 		octets, err := hex.DecodeString(word)
 		if err != nil {
-			t.Fatalf("%s: %v", s, err)
+			tb.Fatalf("%s: %v", s, err)
 		}
 		b = append(b, octets...)
 	}
