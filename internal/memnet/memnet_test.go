@@ -78,6 +78,7 @@ func wantWriteError(t *testing.T, c net.Conn, want error) {
 
 func TestBothDirectionsAtOnce(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		data := bytes.Repeat([]byte("0123456789"), 1000) // much more than the buffer
 		var done sync.WaitGroup
 		for _, end := range []net.Conn{c, peer} {
@@ -99,6 +100,7 @@ func TestBothDirectionsAtOnce(t *testing.T) {
 
 func TestWriterWaitsForReader(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		written := false
 		go func() {
 			c.Write(make([]byte, 20))
@@ -120,6 +122,7 @@ func TestWriterWaitsForReader(t *testing.T) {
 
 func TestReadReturnsWhatIsThere(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		write(t, c, "one")
 		write(t, c, "two")
 		if got := read(t, peer); got != "onetwo" {
@@ -133,6 +136,7 @@ func TestReadReturnsWhatIsThere(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		write(t, c, "last words")
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -156,6 +160,7 @@ func TestClose(t *testing.T) {
 
 func TestCloseWakesEverybody(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		write(t, c, "0123456789abcdef")
 		write(t, peer, "0123456789abcdef")
 		var done sync.WaitGroup
@@ -166,6 +171,7 @@ func TestCloseWakesEverybody(t *testing.T) {
 		done.Wait()
 	})
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		var done sync.WaitGroup
 		done.Go(func() { wantReadError(t, c, net.ErrClosed) })
 		done.Go(func() { wantReadError(t, peer, io.EOF) })
@@ -177,6 +183,7 @@ func TestCloseWakesEverybody(t *testing.T) {
 
 func TestHalfClose(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		write(t, c, "question")
 		c.CloseWrite()
 		wantWriteError(t, c, syscall.EPIPE)
@@ -199,6 +206,7 @@ func TestHalfClose(t *testing.T) {
 
 func TestReset(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		write(t, c, "lost")
 		c.Reset()
 		wantReadError(t, peer, syscall.ECONNRESET)
@@ -210,6 +218,7 @@ func TestReset(t *testing.T) {
 
 func TestDeadlines(t *testing.T) {
 	ends(t, func(t *testing.T, c, peer *memnet.Conn) {
+		t.Helper()
 		start := time.Now()
 		c.SetReadDeadline(start.Add(time.Minute))
 		wantReadError(t, c, os.ErrDeadlineExceeded)
@@ -237,6 +246,7 @@ func TestDeadlines(t *testing.T) {
 
 func TestDeadlineMoves(t *testing.T) {
 	ends(t, func(t *testing.T, c, _ *memnet.Conn) {
+		t.Helper()
 		start := time.Now()
 		c.SetReadDeadline(start.Add(time.Second))
 		go func() {
@@ -258,6 +268,7 @@ func TestDeadlineMoves(t *testing.T) {
 
 func TestPartialWriteAtDeadline(t *testing.T) {
 	ends(t, func(t *testing.T, c, _ *memnet.Conn) {
+		t.Helper()
 		c.SetWriteDeadline(time.Now().Add(time.Second))
 		if n, err := c.Write(make([]byte, 20)); n != 16 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("write: %d, %v", n, err)

@@ -23,10 +23,10 @@ type Client struct {
 
 // NewClient returns a client on conn, which it closes at the end of the test.
 // The version is that of the packets until a CONNECT says another.
-func NewClient(t testing.TB, conn net.Conn, v packet.Version) *Client {
-	t.Helper()
-	c := &Client{t: t, peer: newPeer(conn, v)}
-	t.Cleanup(c.Close)
+func NewClient(tb testing.TB, conn net.Conn, v packet.Version) *Client {
+	tb.Helper()
+	c := &Client{t: tb, peer: newPeer(conn, v)}
+	tb.Cleanup(c.Close)
 	return c
 }
 

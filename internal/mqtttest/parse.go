@@ -1,6 +1,7 @@
 package mqtttest
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -16,7 +17,7 @@ func Parse(s string) (packet.Packet, error) {
 		return nil, err
 	}
 	if len(words) == 0 {
-		return nil, fmt.Errorf("a packet begins with its name")
+		return nil, errors.New("a packet begins with its name")
 	}
 	r := &parser{name: words[0].String(), words: words[1:]}
 	p := r.packet()
@@ -73,7 +74,7 @@ func (r *parser) packet() packet.Packet {
 	case "AUTH":
 		return r.auth()
 	default:
-		r.err = fmt.Errorf("is not the name of a packet")
+		r.err = errors.New("is not the name of a packet")
 		return nil
 	}
 }
@@ -108,7 +109,7 @@ func (r *parser) each(f func(name string, w word)) {
 
 func (r *parser) id() uint16 {
 	if len(r.words) == 0 || !r.words[0].isNumber() {
-		r.fail(fmt.Errorf("the packet identifier is missing"))
+		r.fail(errors.New("the packet identifier is missing"))
 		return 0
 	}
 	w := r.words[0]
@@ -184,7 +185,7 @@ func (r *parser) publish() packet.Packet {
 	hasTopic, hasPayload := false, false
 	payload := func(v []byte) {
 		if hasPayload {
-			r.fail(fmt.Errorf("has one payload; quote it if it has spaces"))
+			r.fail(errors.New("has one payload; quote it if it has spaces"))
 		}
 		p.Payload, hasPayload = v, true
 	}
@@ -208,7 +209,7 @@ func (r *parser) publish() packet.Packet {
 		}
 	})
 	if !hasTopic {
-		r.fail(fmt.Errorf(`the topic name is missing; an empty one is written ""`))
+		r.fail(errors.New(`the topic name is missing; an empty one is written ""`))
 	}
 	if p.QoS > 0 && !hasID {
 		r.fail(fmt.Errorf("the packet identifier is missing, as in PUBLISH 7 %s qos=%d", p.Topic, p.QoS))

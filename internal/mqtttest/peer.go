@@ -271,7 +271,7 @@ func (p *peer) resume() error {
 // hangUp closes the connection without a DISCONNECT.
 func (p *peer) hangUp() {
 	p.stop()
-	p.conn.Close()
+	_ = p.conn.Close()
 	p.done.Wait()
 }
 
@@ -282,9 +282,9 @@ func (p *peer) drop() {
 	case interface{ Reset() }:
 		c.Reset()
 	case *net.TCPConn:
-		c.SetLinger(0)
+		_ = c.SetLinger(0)
 	}
-	p.conn.Close()
+	_ = p.conn.Close()
 	p.done.Wait()
 }
 

@@ -104,6 +104,7 @@ func (e *edits) apply(s *script) string {
 }
 
 func (e *edits) write(t *testing.T, s *script) {
+	t.Helper()
 	if len(e.changed)+len(e.gone)+len(e.before) == 0 {
 		return
 	}

@@ -170,7 +170,7 @@ func (e *engine) shutdown() {
 		e.stop = nil
 		stop()
 	}
-	e.listener.Close()
+	_ = e.listener.Close()
 	synctest.Wait()
 }
 

@@ -2,6 +2,7 @@ package mqtttest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -82,7 +83,7 @@ func (d *dialogue) addLine(i int, line string) error {
 	case "option":
 		key, value, _ := strings.Cut(rest, " ")
 		if len(d.steps) > 0 {
-			return fmt.Errorf("options stand before the first step")
+			return errors.New("options stand before the first step")
 		}
 		d.options = append(d.options[:len(d.options):len(d.options)], Option{key, strings.TrimSpace(value)})
 		return nil
@@ -109,7 +110,7 @@ var clientName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 // client reads "name verb …".
 func (s *step) client(name, rest string) error {
 	if !clientName.MatchString(name) {
-		return fmt.Errorf("a line begins with the name of a client, wait, option, shutdown, restart, # or ---")
+		return errors.New("a line begins with the name of a client, wait, option, shutdown, restart, # or ---")
 	}
 	verb, args, _ := strings.Cut(rest, " ")
 	s.who, s.verb = name, verb
@@ -125,7 +126,7 @@ func (s *step) client(name, rest string) error {
 	default:
 		var ok bool
 		if s.version, ok = parseVersion(verb); !ok {
-			return fmt.Errorf("after the name comes >, >>, <, closed, silent, drop, hangup, pause, resume, v31, v311 or v5")
+			return errors.New("after the name comes >, >>, <, closed, silent, drop, hangup, pause, resume, v31, v311 or v5")
 		}
 		s.verb = "open"
 	}
