@@ -170,9 +170,11 @@ func (c *conn) handlePubrel(s *scratch, p *packet.Pubrel) error {
 	if !c.client.current(c) {
 		return packet.SessionTakenOver
 	}
-	answer := c.client.session.Pubrel(p)
+	answer, counted := c.client.session.Pubrel(p)
 	c.client.mu.Unlock()
-	s.answered++
+	if counted {
+		s.answered++
+	}
 	if c.version != packet.V5 {
 		answer.ReasonCode = packet.Success
 	}

@@ -51,7 +51,7 @@ func (s *Session) push(out *Output, now time.Time, d *Delivery, sub *Subscriptio
 	q := s.sending
 	if !s.Connected() || q.queue.len() > 0 || q.sent < q.window.len() || q.window.len() == maxWindow ||
 		!q.room(s, len(d.message.Payload)) || s.stalled(out) {
-		return s.enqueue(d, sub, qos, retain)
+		return s.enqueue(now, d, sub, qos, retain)
 	}
 	e := entry{d.Keep(), sub, qos, retain}
 	id := q.id(q.window.len())
@@ -68,7 +68,7 @@ func (s *Session) pushQoS0(out *Output, now time.Time, d *Delivery, sub *Subscri
 		if s.sending == nil {
 			s.sending = &sending{first: 1}
 		}
-		return s.enqueue(d, sub, packet.AtMostOnce, retain)
+		return s.enqueue(now, d, sub, packet.AtMostOnce, retain)
 	case !s.Connected():
 		return Absent
 	case s.limits.MaxPending > 0 && out.Len() > s.limits.MaxPending:
@@ -87,15 +87,30 @@ func (s *Session) stalled(out *Output) bool {
 	return s.limits.MaxPending > 0 && out.Len() > s.limits.MaxPending
 }
 
-func (s *Session) enqueue(d *Delivery, sub *Subscription, qos packet.QoS, retain bool) Outcome {
+func (s *Session) enqueue(now time.Time, d *Delivery, sub *Subscription, qos packet.QoS, retain bool) Outcome {
 	q, size := s.sending, len(d.message.Payload)
-	if s.limits.MaxQueued > 0 && q.queue.len() >= s.limits.MaxQueued ||
-		s.limits.MaxQueuedBytes > 0 && q.queuedBytes+size > s.limits.MaxQueuedBytes {
-		return Full
+	for s.full(size) {
+		if q.queue.len() == 0 || !q.queue.at(0).message.Expired(now) {
+			return Full
+		}
+		q.next() // what nobody may get any more makes room
 	}
 	q.queue.push(entry{d.Keep(), sub, qos, retain})
 	q.queuedBytes += size
 	return Queued
+}
+
+// full reports whether the queue has no room for a payload of this size.
+func (s *Session) full(size int) bool {
+	q, l := s.sending, s.limits
+	return l.MaxQueued > 0 && q.queue.len() >= l.MaxQueued || l.MaxQueuedBytes > 0 && q.queuedBytes+size > l.MaxQueuedBytes
+}
+
+// next takes the oldest message out of the queue.
+func (q *sending) next() entry {
+	e := q.queue.pop()
+	q.queuedBytes -= len(e.message.Payload)
+	return e
 }
 
 // launch puts a message that was sent at the end of the window.
@@ -130,8 +145,7 @@ func (s *Session) fillOne(q *sending, out *Output, now time.Time) bool {
 	if next.qos > packet.AtMostOnce && (q.window.len() == maxWindow || !q.room(s, len(next.message.Payload))) {
 		return false
 	}
-	e := q.queue.pop()
-	q.queuedBytes -= len(e.message.Payload)
+	e := q.next()
 	if e.message.Expired(now) || !s.allowed(e.message) { // [MQTT-3.3.2-5]
 		return true
 	}

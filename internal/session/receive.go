@@ -21,7 +21,7 @@ func (s *Session) Receive(p *packet.Publish, answered int) (fresh bool, err erro
 	if p.QoS == packet.ExactlyOnce && s.receiving.has(p.PacketID) {
 		return false, nil
 	}
-	if s.version == packet.V5 && s.limits.ReceiveMaximum != 0 && s.receiving.n+answered >= int(s.limits.ReceiveMaximum) {
+	if s.version == packet.V5 && s.limits.ReceiveMaximum != 0 && s.receiving.n-s.inherited+answered >= int(s.limits.ReceiveMaximum) {
 		return false, fmt.Errorf("more than %d messages under way: %w", s.limits.ReceiveMaximum, packet.ReceiveMaximumExceeded)
 	}
 	if p.QoS == packet.ExactlyOnce {
@@ -35,13 +35,22 @@ func (s *Session) Receive(p *packet.Publish, answered int) (fresh bool, err erro
 func (s *Session) Forget(id uint16) { s.receiving.remove(id) }
 
 // Pubrel takes a PUBREL of the client and returns the PUBCOMP to send
-// [MQTT-4.3.3-11]. From now on the identifier names a new message.
-func (s *Session) Pubrel(p *packet.Pubrel) packet.Pubcomp {
-	answer := packet.Pubcomp{Ack: packet.Ack{PacketID: p.PacketID}}
-	if !s.receiving.remove(p.PacketID) {
+// [MQTT-4.3.3-11]. From now on the identifier names a new message. counted
+// reports whether the client awaits the answer before it may send another: the
+// quota begins anew with each connection [MQTT-4.9.0-1], so the messages of an
+// earlier one, which it releases first, do not count.
+func (s *Session) Pubrel(p *packet.Pubrel) (answer packet.Pubcomp, counted bool) {
+	answer.PacketID = p.PacketID
+	switch {
+	case !s.receiving.remove(p.PacketID):
 		answer.ReasonCode = packet.PacketIdentifierNotFound
+		return answer, false
+	case s.inherited > 0:
+		s.inherited--
+		return answer, false
+	default:
+		return answer, true
 	}
-	return answer
 }
 
 // Receiving is the number of QoS 2 messages that await their PUBREL.

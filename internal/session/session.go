@@ -32,6 +32,7 @@ type Session struct {
 	aliasMaximum      uint16         // the client's
 	maximumPacketSize uint32         // the client's; zero: no limit
 	aliases           *aliases       // nil until one is used
+	inherited         int            // of receiving, from an earlier connection
 }
 
 // Limits bound what a session holds. Zero means no limit, unless said.
@@ -73,6 +74,7 @@ func (s *Session) Attach(c *packet.Connect) {
 	s.maximumPacketSize = c.MaximumPacketSize
 	s.aliasMaximum = min(c.TopicAliasMaximum, s.limits.SendTopicAliases)
 	s.aliases = nil // [MQTT-3.3.2-7]
+	s.inherited = s.receiving.n
 	s.Will = c.Will
 	if s.sending != nil {
 		s.sending.rewind()
@@ -83,6 +85,14 @@ func (s *Session) Attach(c *packet.Connect) {
 func (s *Session) Detach() {
 	s.version = 0
 	s.aliases = nil
+}
+
+// Discard forgets everything that is held for the client; the session is over.
+// The limits of the last connection stay, for a last packet.
+func (s *Session) Discard() {
+	s.Detach()
+	s.Will, s.Allow, s.subscriptions, s.sending = nil, nil, nil, nil
+	s.receiving, s.inherited = packetIDs{}, 0
 }
 
 // Connected reports whether there is a Network Connection.
@@ -127,6 +137,13 @@ func (s *Session) Unsubscribe(filter string) *Subscription {
 	old := s.subscriptions[i]
 	s.subscriptions = slices.Delete(s.subscriptions, i, i+1)
 	return old
+}
+
+// Subscribed reports whether sub itself is a subscription of the session, and
+// not only one with the same filter.
+func (s *Session) Subscribed(sub *Subscription) bool {
+	i, found := s.find(sub.Filter)
+	return found && s.subscriptions[i] == sub
 }
 
 // Subscriptions are all of the session, in the order of their filters. The
