@@ -61,6 +61,9 @@ func (b *Broker) lookup(fresh *client) (cl *client, created bool, err error) {
 			return b.options.Authorizer.Authorize((*Client)(fresh), Receive, m.Topic) == nil
 		}
 	}
+	if f := b.options.Trace.Packet; f != nil {
+		fresh.session.Sent = func(p packet.Packet) { f((*Client)(fresh), Sent, p) }
+	}
 	b.clients[fresh.id] = fresh
 	return fresh, true, nil
 }
@@ -86,7 +89,7 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack, created 
 	cl.session.Attach(p)
 	cl.session.SetExpiry(cl.broker.expiryOf(p))
 	ack.SessionPresent = !created // [MQTT-3.2.2-3]
-	c.out.Use(outputBuffer)
+	c.feed()
 	c.out.Packet(ack, p.Version, 0)
 	c.writing = true
 	cl.session.Fill(&c.out, now())

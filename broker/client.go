@@ -140,7 +140,7 @@ func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, re
 	var out *session.Output
 	if c != nil {
 		out = &c.out
-		out.Use(outputBuffer)
+		c.feed()
 	}
 	var outcome session.Outcome
 	if retained {

@@ -27,20 +27,22 @@ type conn struct {
 	attached atomic.Bool
 
 	// Of the reading goroutine.
-	version       packet.Version
-	noProblemInfo bool       // Request Problem Information is 0
-	molt          bool       // to go on in a new goroutine
-	partial       []byte     // a packet that has not arrived whole
-	publisher     *publisher // nil until the first PUBLISH
-	scratch       *scratch   // while there are bytes to handle
-	exchange      *exchange
-	keepAlive     time.Duration
+	version   packet.Version
+	bridge    bool       // the client is a bridge of MQTT 3.x
+	molt      bool       // to go on in a new goroutine
+	sizeLimit uint32     // the client's Maximum Packet Size before it has a session; zero: none
+	partial   []byte     // a packet that has not arrived whole
+	publisher *publisher // nil until the first PUBLISH
+	scratch   *scratch   // while there are bytes to handle
+	exchange  *exchange
+	keepAlive time.Duration
 
 	arrival *arrival // while there was no CONNECT; Broker.mu guards it
 
 	// Guarded by client.mu.
 	out     session.Output
 	feeder  *client // whose message claimed the output last
+	heavy   bool    // more was written at once than a small buffer holds
 	writing bool    // somebody has claimed the output
 	closing bool    // to be closed when all is written
 
@@ -258,7 +260,7 @@ func (c *conn) commit(s *scratch) {
 
 func (c *conn) commitReplies(s *scratch) {
 	if c.client.current(c) {
-		c.out.Use(outputBuffer)
+		c.feed()
 		c.out.Append(s.replies)
 		claimed := c.claim()
 		c.client.mu.Unlock()

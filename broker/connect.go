@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -46,7 +45,7 @@ func (c *conn) handleConnect(s *scratch, p *packet.Connect) error {
 	if c.client != nil || c.exchange != nil { // [MQTT-3.1.0-2]
 		return fmt.Errorf("second CONNECT: %w", packet.ProtocolError)
 	}
-	c.version, c.noProblemInfo = p.Version, p.NoProblemInformation
+	c.version, c.bridge, c.sizeLimit = p.Version, p.Bridge, p.MaximumPacketSize
 	b := c.broker
 	assigned, err := c.checkConnect(p)
 	if err != nil {
@@ -114,7 +113,7 @@ func seconds(n uint16) time.Duration { return time.Duration(n) * time.Second }
 // checkMessage checks a message before it is routed, by whatever way it came.
 func checkMessage(m *packet.Message, validatePayload bool) error {
 	if err := topic.ValidateName(m.Topic); err != nil {
-		return fmt.Errorf("topic name %.80q: %w: %w", m.Topic, err, packet.TopicNameInvalid)
+		return fmt.Errorf("topic name %.80q: %w", m.Topic, malformedTopic(err, packet.TopicNameInvalid))
 	}
 	if reserved(m.Topic) {
 		return fmt.Errorf("topic name %.80q is for the broker to publish: %w", m.Topic, packet.NotAuthorized)
@@ -160,7 +159,10 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 			return fmt.Errorf("will to %q: %w", p.Will.Topic, withReason(err, packet.NotAuthorized))
 		}
 	}
-	ack := c.connack(x, data)
+	ack, err := c.connack(x, data)
+	if err != nil {
+		return err
+	}
 	s.decoder.MaxPacketSize = uint32(min(b.options.MaxPacketSize, packet.MaxRemainingLength))
 	c.keepAlive = seconds(p.KeepAlive)
 	if ack.ServerKeepAlive != nil {
@@ -186,11 +188,11 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 
 // connack is the CONNACK of a client that is welcome; SessionPresent is for
 // attach to know.
-func (c *conn) connack(x *exchange, data []byte) *packet.Connack {
+func (c *conn) connack(x *exchange, data []byte) (*packet.Connack, error) {
 	p, o := x.connect, &c.broker.options
 	ack := &packet.Connack{}
 	if p.Version != packet.V5 {
-		return ack
+		return ack, nil
 	}
 	ack.TopicAliasMaximum = uint16(min(o.MaxTopicAlias, 65535))
 	ack.MaximumPacketSize = uint32(min(o.MaxPacketSize, packet.MaxRemainingLength))
@@ -212,7 +214,23 @@ func (c *conn) connack(x *exchange, data []byte) *packet.Connack {
 		ack.ResponseInformation = f(x.request)
 	}
 	ack.AuthenticationMethod, ack.AuthenticationData = p.AuthenticationMethod, data // [MQTT-4.12.0-5]
-	return ack
+	if c.fits(ack) {
+		return ack, nil
+	}
+	ack.ResponseInformation = ""
+	if c.fits(ack) {
+		return ack, nil
+	}
+	return nil, fmt.Errorf("CONNACK exceeds the client's limit of %d: %w", c.sizeLimit, packet.PacketTooLarge)
+}
+
+// fits reports whether the client takes a packet of this size [MQTT-3.1.2-24].
+func (c *conn) fits(p packet.Packet) bool {
+	if c.sizeLimit == 0 {
+		return true
+	}
+	b, err := p.Append(nil, c.version)
+	return err == nil && len(b) <= int(c.sizeLimit)
 }
 
 // handleBeforeConnack takes what may come before the CONNACK: AUTH, and a
@@ -226,21 +244,4 @@ func (c *conn) handleBeforeConnack(s *scratch, p packet.Packet) error {
 	default:
 		return fmt.Errorf("%v before the CONNACK: %w", p.Type(), packet.ProtocolError)
 	}
-}
-
-// withReason wraps err so that it carries a reason code.
-func withReason(err error, otherwise packet.ReasonCode) error {
-	if code := packet.ReasonCode(0); errors.As(err, &code) && code.Failed() {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, otherwise)
-}
-
-// reasonOf is the code that tells a client of err.
-func reasonOf(err error) packet.ReasonCode {
-	var code packet.ReasonCode
-	if errors.As(err, &code) && code.Failed() {
-		return code
-	}
-	return packet.UnspecifiedError
 }

@@ -45,53 +45,33 @@ func (c *conn) finish(err error) {
 		return
 	}
 	clean := errors.Is(err, errDisconnected)
-	if b.detach(c, !clean) {
-		if clean {
-			err = nil
+	var reason packet.ReasonCode
+	ours := errors.As(err, &reason) && reason.Failed()
+	if !b.detach(c, !clean) {
+		if !ours { // else who detached it says goodbye
+			c.net.Close()
 		}
-		b.logDisconnected(c, err)
-		var reason packet.ReasonCode
-		if errors.As(err, &reason) && reason.Failed() {
-			c.sayGoodbye(c.goodbye(err, reason)) // [MQTT-4.13.1-1]
-			return
-		}
+		return
 	}
-	c.sayGoodbye(nil)
+	if clean {
+		err = nil
+	}
+	b.logDisconnected(c, err)
+	if ours {
+		c.sayGoodbye(c.goodbye(err, reason)) // [MQTT-4.13.1-1]
+		return
+	}
+	c.net.Close()
 }
 
 // goodbye is the DISCONNECT that tells a client of err.
 func (c *conn) goodbye(err error, reason packet.ReasonCode) *packet.Disconnect {
-	p := &packet.Disconnect{ReasonCode: disconnectReason(reason), ReasonString: reasonString(err, reason)}
+	p := &packet.Disconnect{ReasonCode: reasonIn(packet.DISCONNECT, reason), ReasonString: reasonString(err, reason)}
 	var referral *ServerReferenceError
 	if errors.As(err, &referral) {
 		p.ServerReference = referral.ServerReference
 	}
 	return p
-}
-
-// disconnectReason is code, if a DISCONNECT may say it.
-func disconnectReason(code packet.ReasonCode) packet.ReasonCode {
-	switch code {
-	case packet.UnsupportedProtocolVersion, packet.ClientIdentifierNotValid, packet.ServerUnavailable,
-		packet.PacketIdentifierInUse, packet.PacketIdentifierNotFound:
-		return packet.ProtocolError
-	case packet.BadUserNameOrPassword, packet.Banned:
-		return packet.NotAuthorized
-	default:
-		return code
-	}
-}
-
-// reasonString tells what was wrong with a packet; of what was not allowed it
-// tells nothing that an attacker could use.
-func reasonString(err error, reason packet.ReasonCode) string {
-	switch reason {
-	case packet.NotAuthorized, packet.BadUserNameOrPassword, packet.Banned, packet.ClientIdentifierNotValid,
-		packet.UnspecifiedError, packet.SessionTakenOver:
-		return ""
-	default:
-		return err.Error()
-	}
 }
 
 // kick ends the connection from outside.
@@ -110,18 +90,13 @@ func (c *conn) kick(err error) {
 const goodbyeTimeout = 5 * time.Second
 
 // sayGoodbye closes the connection, which its client has been detached from,
-// when what waits, and p if the client understands it, has been written. p may
-// be nil: then nobody listens any more.
+// when what waits, and p if the client understands it, has been written.
 func (c *conn) sayGoodbye(p *packet.Disconnect) {
-	if p == nil || c.client == nil {
-		c.net.Close()
-		return
-	}
 	c.client.mu.Lock()
 	claimed := !c.writing
 	c.closing = true
 	if c.version == packet.V5 {
-		c.out.Use(outputBuffer)
+		c.feed()
 		limit := c.client.session.MaximumPacketSize()
 		if !c.out.Packet(p, c.version, limit) { // [MQTT-3.14.2-3]
 			p.ReasonString = ""
@@ -150,31 +125,27 @@ func (c *conn) refuse(err error) {
 	case reason == packet.UnsupportedProtocolVersion && c.version == 0:
 		c.writeAs(packet.V311, &packet.Connack{ReasonCode: reason})
 	case c.version == packet.V5:
-		ack := &packet.Connack{ReasonCode: connackReason(reason), ReasonString: reasonString(err, reason)}
+		ack := &packet.Connack{ReasonCode: reasonIn(packet.CONNACK, reason), ReasonString: reasonString(err, reason)}
 		var referral *ServerReferenceError
 		if errors.As(err, &referral) {
 			ack.ServerReference = referral.ServerReference
 		}
-		c.writeAs(c.version, ack)
+		if !c.fits(ack) { // [MQTT-3.2.2-19]
+			ack.ReasonString = ""
+		}
+		c.writeNow(ack)
 	case c.version != 0 && reason.ReturnCode() != 3 || reason == packet.ServerUnavailable || reason == packet.QuotaExceeded || reason == packet.ServerBusy:
 		c.writeAs(c.version, &packet.Connack{ReasonCode: reason})
 	}
 }
 
-// connackReason is code, if a CONNACK may say it.
-func connackReason(code packet.ReasonCode) packet.ReasonCode {
-	switch code {
-	case packet.TopicFilterInvalid, packet.TopicAliasInvalid:
-		return packet.ProtocolError
-	case packet.ServerShuttingDown:
-		return packet.ServerUnavailable
-	default:
-		return code
-	}
-}
-
 // writeNow writes a packet to a connection that has no session yet.
-func (c *conn) writeNow(p packet.Packet) error { return c.writeAs(c.version, p) }
+func (c *conn) writeNow(p packet.Packet) error {
+	if !c.fits(p) {
+		return fmt.Errorf("%v exceeds the client's limit of %d: %w", p.Type(), c.sizeLimit, packet.PacketTooLarge)
+	}
+	return c.writeAs(c.version, p)
+}
 
 func (c *conn) writeAs(v packet.Version, p packet.Packet) error {
 	b, err := p.Append(nil, v)

@@ -21,7 +21,7 @@ func (c *conn) claim() bool {
 	}
 	if c.out.Len() == 0 {
 		_, buf := c.out.Take()
-		returnOutput(buf)
+		returnBuffer(buf)
 		return false
 	}
 	c.writing = true
@@ -74,7 +74,7 @@ func (c *conn) flush() {
 			c.leave([][]byte{buf[n:]}, nil)
 			return
 		}
-		returnOutput(buf)
+		returnBuffer(buf)
 	}
 	c.leave(nil, nil)
 }
@@ -94,15 +94,16 @@ func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.conn == c && cl.session.Waiting() {
-		c.out.Use(outputBuffer)
+		c.feed()
 		cl.session.Fill(&c.out, now())
 	}
 	if c.out.Len() > 0 {
 		shared, buf = c.out.Take()
+		c.heavy = len(buf) > smallBuffer
 		return shared, buf, true
 	}
 	_, buf = c.out.Take()
-	returnOutput(buf)
+	returnBuffer(buf)
 	if cl.conn == c && len(cl.replay) > 0 && cl.session.Room(&c.out) {
 		return nil, nil, true // the next retained message has come between
 	}
@@ -123,7 +124,7 @@ func (c *conn) drain(shared [][]byte, buf []byte) {
 				c.abort(buf)
 				return
 			}
-			returnOutput(buf)
+			returnBuffer(buf)
 		}
 		var ok bool
 		if shared, buf, ok = c.take(); !ok {
@@ -148,6 +149,6 @@ func (c *conn) writeAll(bufs net.Buffers) error {
 // abort closes a connection that cannot be written. The claim is kept, so that
 // nobody tries again; the reading goroutine finds it closed and ends it.
 func (c *conn) abort(buf []byte) {
-	returnOutput(buf)
+	returnBuffer(buf)
 	c.net.Close()
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"log/slog"
 	"math"
 	"time"
@@ -58,9 +59,11 @@ type Options struct {
 	MaxUserProperties int
 	// MaxClientIDBytes bounds client identifiers and user names (1,024).
 	MaxClientIDBytes int
-	// MaxTopicAlias is how many topic aliases a client may use (10).
+	// MaxTopicAlias is how many topic aliases a client may use (10); negative:
+	// none.
 	MaxTopicAlias int
-	// MaxSendTopicAlias is how many topic aliases are used towards a client (10).
+	// MaxSendTopicAlias is how many topic aliases are used towards a client
+	// (10); negative: none.
 	MaxSendTopicAlias int
 	// MaxKeepAlive is the longest Keep Alive accepted: clients of MQTT 5.0 are
 	// told to use it, others that ask for more are refused (none).
@@ -136,11 +139,11 @@ func (o *Options) setDefaults() {
 		{&o.MaxHalfOpenPerAddress, 64},
 		{&o.MaxUserProperties, packet.DefaultMaxUserProperties},
 		{&o.MaxClientIDBytes, 1024},
-		{&o.MaxTopicAlias, 10},
-		{&o.MaxSendTopicAlias, 10},
 	} {
 		*n.option = number(*n.option, n.otherwise)
 	}
+	o.MaxTopicAlias = max(cmp.Or(o.MaxTopicAlias, 10), 0)
+	o.MaxSendTopicAlias = max(cmp.Or(o.MaxSendTopicAlias, 10), 0)
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = 10 * time.Second
 	}

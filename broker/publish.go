@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -62,7 +61,7 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 	entry, known := routes.find(p.Topic)
 	if !known {
 		if err := topic.ValidateName(p.Topic); err != nil { // [MQTT-3.3.2-2]
-			return 0, fmt.Errorf("topic name %.80q: %w: %w", p.Topic, err, packet.TopicNameInvalid)
+			return 0, fmt.Errorf("topic name %.80q: %w", p.Topic, malformedTopic(err, packet.TopicNameInvalid))
 		}
 		if reserved(p.Topic) {
 			return c.denied(s, p, fmt.Errorf("topic is for the broker to publish: %w", packet.NotAuthorized)), nil
@@ -142,11 +141,7 @@ func (c *conn) denied(s *scratch, p *packet.Publish, err error) packet.ReasonCod
 		c.client.session.Forget(p.PacketID)
 		c.client.mu.Unlock()
 	}
-	code := reasonOf(err)
-	if errors.Is(err, packet.RetainNotSupported) {
-		code = packet.ImplementationSpecificError
-	}
-	return code
+	return reasonIn(packet.PUBACK, reasonOf(err)) // [MQTT-3.4.2-1] [MQTT-3.5.2-1]
 }
 
 // acknowledge answers a PUBLISH. A client of MQTT 3.x cannot be told that its
@@ -156,12 +151,14 @@ func (c *conn) acknowledge(s *scratch, p *packet.Publish, code packet.ReasonCode
 	switch p.QoS {
 	case packet.AtLeastOnce:
 		s.answered++
-		c.reply(s, &packet.Puback{Ack: ack})
+		s.puback.Ack = ack
+		c.reply(s, &s.puback)
 	case packet.ExactlyOnce:
 		if code.Failed() {
 			s.answered++
 		}
-		c.reply(s, &packet.Pubrec{Ack: ack})
+		s.pubrec.Ack = ack
+		c.reply(s, &s.pubrec)
 	}
 }
 
@@ -172,13 +169,14 @@ func (c *conn) handlePubrel(s *scratch, p *packet.Pubrel) error {
 	}
 	answer, counted := c.client.session.Pubrel(p)
 	c.client.mu.Unlock()
+	s.pubcomp = answer
 	if counted {
 		s.answered++
 	}
 	if c.version != packet.V5 {
-		answer.ReasonCode = packet.Success
+		s.pubcomp.ReasonCode = packet.Success
 	}
-	c.reply(s, &answer)
+	c.reply(s, &s.pubcomp)
 	return nil
 }
 
@@ -188,7 +186,7 @@ func (c *conn) handleAck(s *scratch, p packet.Packet) error {
 		return packet.SessionTakenOver
 	}
 	out, state := &c.out, c.client.session
-	out.Use(outputBuffer)
+	c.feed()
 	switch p := p.(type) {
 	case *packet.Puback:
 		state.Puback(out, s.now, p)

@@ -32,17 +32,15 @@ func (b *Broker) route(s *scratch, origin *client, targets []target) (matched bo
 }
 
 // deliverShared hands the message to one member of a share, in turn: to one
-// that is there if there is any, and to the next if one cannot take it.
+// that can take it at once if there is any, else to one that is connected, and
+// to the next if one refuses it.
 func (b *Broker) deliverShared(s *scratch, sh *share, origin *client) bool {
 	members := *sh.members.Load()
-	if len(members) == 0 {
-		return false
-	}
 	first := int(sh.turn.Add(1))
-	for _, present := range [...]bool{true, false} {
+	for _, wanted := range [...]readiness{ready, busy, absent} {
 		for i := range members {
 			t := &members[(first+i)%len(members)]
-			if t.client.present() != present {
+			if t.client.readiness() != wanted {
 				continue
 			}
 			if outcome := t.client.deliver(s, t.sub, origin, false); outcome <= session.Queued {
@@ -50,17 +48,32 @@ func (b *Broker) deliverShared(s *scratch, sh *share, origin *client) bool {
 			}
 		}
 	}
-	return true
+	return len(members) > 0
 }
 
-// present reports whether the client can take a message at once.
-func (cl *client) present() bool {
+// readiness says how soon a client can take a message.
+type readiness byte
+
+const (
+	ready  readiness = iota // at once
+	busy                    // its window or its socket is full
+	absent                  // not connected
+)
+
+func (cl *client) readiness() readiness {
 	if cl.inline != nil {
-		return true
+		return ready
 	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	return cl.conn != nil && cl.session.Room(&cl.conn.out)
+	switch {
+	case cl.conn == nil:
+		return absent
+	case cl.session.Room(&cl.conn.out):
+		return ready
+	default:
+		return busy
+	}
 }
 
 // publishMessage routes a message that does not come from a connection: it

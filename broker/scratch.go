@@ -18,23 +18,18 @@ type scratch struct {
 	buf      []byte // what was read
 	decoder  packet.Decoder
 	delivery session.Delivery
-	targets  []target // of a message that is not from a connection
-	replies  []byte   // to the client that is being served, sent at the commit point
-	answered int      // messages of QoS 1 and 2 answered in replies
-	touched  []*conn  // claimed by deliver, to be flushed
-	crowd    bool     // others than this publisher feed one of touched
+	targets  []target      // of a message that is not from a connection
+	replies  []byte        // to the client that is being served, sent at the commit point
+	puback   packet.Puback // reused, as are the next two
+	pubrec   packet.Pubrec
+	pubcomp  packet.Pubcomp
+	answered int     // messages of QoS 1 and 2 answered in replies
+	touched  []*conn // claimed by deliver, to be flushed
+	crowd    bool    // others than this publisher feed one of touched
 	counts   counts
 }
 
-var (
-	scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, readBuffer)} }}
-	outputs   = sync.Pool{New: func() any { return new(make([]byte, 0, minOutput)) }}
-)
-
-const (
-	minOutput = 4 << 10
-	maxOutput = 256 << 10 // larger buffers are left to the garbage collector
-)
+var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, readBuffer)} }}
 
 func borrowScratch() *scratch { return scratches.Get().(*scratch) }
 
@@ -45,12 +40,4 @@ func returnScratch(s *scratch) {
 		s.targets = nil
 	}
 	scratches.Put(s)
-}
-
-func outputBuffer() []byte { return (*outputs.Get().(*[]byte))[:0] }
-
-func returnOutput(b []byte) {
-	if cap(b) >= minOutput && cap(b) <= maxOutput {
-		outputs.Put(&b)
-	}
 }

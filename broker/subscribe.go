@@ -24,11 +24,14 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 	for i := range p.Subscriptions {
 		wanted := &p.Subscriptions[i]
 		sub, existed, err := c.subscribe(wanted, p.SubscriptionID)
-		if errors.Is(err, packet.ProtocolError) || errors.Is(err, packet.SessionTakenOver) {
+		if errors.Is(err, packet.ProtocolError) || errors.Is(err, packet.MalformedPacket) || errors.Is(err, packet.SessionTakenOver) {
 			return err
 		}
 		if err != nil {
-			ack.ReasonCodes[i] = reasonOf(err)
+			ack.ReasonCodes[i] = reasonIn(packet.SUBACK, reasonOf(err)) // [MQTT-3.9.3-2]
+			if c.version == packet.V31 {
+				ack.ReasonCodes[i] = packet.ReasonCode(wanted.QoS) // MQTT 3.1 cannot say no
+			}
 			c.broker.options.Logger.Info("subscription refused", "client", c.client.id, "filter", wanted.Filter, "err", err)
 			continue
 		}
@@ -55,6 +58,9 @@ func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscr
 	}
 	if id != 0 {
 		sub.IDs = []uint32{id}
+	}
+	if c.bridge { // MQTT 3.x has no options by which a bridge could ask
+		sub.NoLocal, sub.RetainAsPublished = sub.Share == "", true
 	}
 	if auth := b.options.Authorizer; auth != nil {
 		if err := auth.Authorize((*Client)(cl), Subscribe, p.Filter); err != nil {
@@ -84,7 +90,7 @@ func newSubscription(p *packet.Subscription) (*session.Subscription, error) {
 		err = topic.ValidateFilter(filter)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("filter: %w: %w", err, packet.TopicFilterInvalid)
+		return nil, fmt.Errorf("filter %.80q: %w", p.Filter, malformedTopic(err, packet.TopicFilterInvalid))
 	}
 	sub := &session.Subscription{Filter: p.Filter, QoS: p.QoS, NoLocal: p.NoLocal, RetainAsPublished: p.RetainAsPublished}
 	if !shared {

@@ -18,20 +18,18 @@ func (s *Session) Puback(out *Output, now time.Time, p *packet.Puback) {
 // Pubrec takes a PUBREC of the client and appends the PUBREL to out
 // [MQTT-4.3.3-4]. From now on the PUBLISH is never sent again [MQTT-4.3.3-6].
 func (s *Session) Pubrec(out *Output, now time.Time, p *packet.Pubrec) {
-	answer := packet.Pubrel{Ack: packet.Ack{PacketID: p.PacketID}}
 	f, i := s.flight(p.PacketID)
 	switch {
 	case f == nil || f.qos != packet.ExactlyOnce:
-		answer.ReasonCode = packet.PacketIdentifierNotFound
+		if !p.ReasonCode.Failed() {
+			s.pubrel(out, p.PacketID, packet.PacketIdentifierNotFound)
+		}
 	case p.ReasonCode.Failed():
 		s.sending.finish(f, i)
 		s.Fill(out, now)
-		return
 	default:
 		f.phase = released
-	}
-	if !p.ReasonCode.Failed() {
-		out.Packet(&answer, s.version, 0)
+		s.pubrel(out, p.PacketID, packet.Success)
 	}
 }
 

@@ -29,13 +29,11 @@ func (o *Output) Bytes() []byte {
 // Append adds encoded packets.
 func (o *Output) Append(b []byte) { o.tail = append(o.tail, b...) }
 
-// Use gives the output a buffer to fill if it has none. The buffer comes back
-// from Take.
-func (o *Output) Use(buffer func() []byte) {
-	if o.tail == nil {
-		o.tail = buffer()
-	}
-}
+// Hungry reports whether the output has no buffer to fill.
+func (o *Output) Hungry() bool { return o.tail == nil }
+
+// Use gives a hungry output a buffer to fill. It comes back from Take.
+func (o *Output) Use(buffer []byte) { o.tail = buffer }
 
 // Take removes and returns all that waits: segments that are shared and must
 // not be changed, and then the bytes of buf.

@@ -175,7 +175,7 @@ func (s *Session) resend(q *sending, out *Output, now time.Time) bool {
 	q.open++
 	q.bytes += len(f.message.Payload)
 	if f.phase == released {
-		out.Packet(&packet.Pubrel{Ack: packet.Ack{PacketID: id}}, s.version, 0)
+		s.pubrel(out, id, packet.Success)
 		return true
 	}
 	if !s.allowed(f.message) || !s.write(out, now, nil, &f.entry, id, true) { // [MQTT-3.3.1-1]
@@ -195,7 +195,7 @@ func (s *Session) Waiting() bool {
 // packets of this size, or the message cannot be encoded at all.
 func (s *Session) write(out *Output, now time.Time, d *Delivery, e *entry, id uint16, dup bool) bool {
 	large := len(e.message.Payload) >= largePayload
-	if d != nil && d.shared && !large && s.aliasMaximum == 0 && (len(e.sub.IDs) == 0 || s.version != packet.V5) {
+	if d != nil && d.shared && !large && s.Sent == nil && s.aliasMaximum == 0 && (len(e.sub.IDs) == 0 || s.version != packet.V5) {
 		return s.writeFrame(out, now, d, e, id)
 	}
 	p := publishOf(e.message, e.qos, e.retain, now)
@@ -220,7 +220,25 @@ func (s *Session) write(out *Output, now time.Time, d *Delivery, e *entry, id ui
 		payload = d.Keep().Payload
 	}
 	out.reference(payload)
+	s.trace(&p)
 	return true
+}
+
+// trace tells of a PUBLISH: a copy, so that only who is told pays for memory.
+func (s *Session) trace(p *packet.Publish) {
+	if s.Sent != nil {
+		told := *p
+		s.Sent(&told)
+	}
+}
+
+// pubrel appends a PUBREL.
+func (s *Session) pubrel(out *Output, id uint16, code packet.ReasonCode) {
+	p := packet.Pubrel{Ack: packet.Ack{PacketID: id, ReasonCode: code}}
+	out.tail, _ = p.Append(out.tail, s.version) // nothing in it that could not be encoded
+	if s.Sent != nil {
+		s.Sent(&packet.Pubrel{Ack: p.Ack})
+	}
 }
 
 func (s *Session) writeFrame(out *Output, now time.Time, d *Delivery, e *entry, id uint16) bool {
@@ -244,6 +262,7 @@ func (s *Session) fits(out *Output, p *packet.Publish) bool {
 		return false
 	}
 	out.tail = b
+	s.trace(p)
 	return true
 }
 

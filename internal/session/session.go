@@ -19,6 +19,8 @@ type Session struct {
 	// Allow is asked before a message that has waited is sent; nil: all are
 	// allowed. What was allowed when it came may be forbidden now.
 	Allow func(*packet.Message) bool
+	// Sent is told of each packet that is put into the output; nil: nobody.
+	Sent func(packet.Packet)
 
 	limits        *Limits
 	subscriptions []*Subscription // sorted by filter
