@@ -114,6 +114,10 @@ func (c ReasonCode) Error() string { return c.String() }
 // Failed reports whether the code says that something failed.
 func (c ReasonCode) Failed() bool { return c >= UnspecifiedError }
 
+// ValidIn reports whether a packet of type t may carry the code, in either
+// direction.
+func (c ReasonCode) ValidIn(t Type) bool { return c.valid(t) }
+
 // valid reports whether a packet of type t may carry the code, in either
 // direction (MQTT 5.0, table 2-6).
 func (c ReasonCode) valid(t Type) bool {

@@ -192,7 +192,15 @@ func TestUTF8(t *testing.T) {
 	}{
 		{"ASCII", "abc", true},
 		{"two, three and four bytes", "ñ€𐐷", true},
-		{"the last code point", "\U0010FFFF", true},
+		{"the last character", "\U0010FFFD", true},
+		{"tab", "a\tb", false},
+		{"line feed", "a\n", false},
+		{"delete", "\x7F", false},
+		{"C1 control", "\u0085", false},
+		{"first after the controls", "\u00A0", true},
+		{"non-character", "\uFFFE", false},
+		{"non-character of plane 16", "\U0010FFFF", false},
+		{"non-character of Arabic", "a\uFDD0", false},
 		{"byte order mark", "\uFEFFa", true}, // kept [MQTT-1.5.4-3]
 		{"byte order mark within", "a\uFEFF", true},
 		{"before the surrogates", "\uD7FF", true},

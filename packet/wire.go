@@ -139,18 +139,32 @@ func varintSize(v int) int {
 }
 
 // validText reports whether b is a well-formed UTF-8 Encoded String: no
-// surrogates [MQTT-1.5.4-1], no U+0000 [MQTT-1.5.4-2].
+// surrogates [MQTT-1.5.4-1], no U+0000 [MQTT-1.5.4-2]. Control characters and
+// non-characters, which a receiver may refuse, are refused as well, so that
+// nothing is passed on that ends the connection of a stricter client.
 func validText(b []byte) bool {
-	ascii := true
-	for _, x := range b {
-		if x == 0 {
+	for i, x := range b {
+		if x >= utf8.RuneSelf {
+			return validRunes(b[i:])
+		}
+		if x < ' ' || x == 0x7F {
 			return false
 		}
-		if x >= utf8.RuneSelf {
-			ascii = false
-		}
 	}
-	return ascii || utf8.Valid(b)
+	return true
+}
+
+func validRunes(b []byte) bool {
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case r == utf8.RuneError && n == 1, r < ' ', r >= 0x7F && r <= 0x9F,
+			r >= 0xFDD0 && r <= 0xFDEF, r&0xFFFE == 0xFFFE:
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
 
 // ValidString reports whether s may be sent as a UTF-8 Encoded String: well
