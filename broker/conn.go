@@ -58,6 +58,10 @@ type publisher struct {
 // errDisconnected ends a connection whose client has sent DISCONNECT.
 var errDisconnected = errors.New("client disconnected")
 
+// longPacket is how much of a packet must have come before its further bytes
+// count as life: a large one may take longer than the keep alive.
+const longPacket = 1000
+
 // maxConnectPacket is the largest CONNECT or AUTH before a client is welcome.
 const maxConnectPacket = 100_000
 
@@ -139,7 +143,6 @@ func (c *conn) process(in []byte) (err error) {
 	}
 	s := c.scratch
 	s.now = now()
-	c.active.Store(int64(s.now.Sub(c.broker.started)))
 	d := &s.decoder
 	d.Version, d.Names, d.MaxUserProperties = c.version, nil, c.broker.options.MaxUserProperties
 	if c.publisher != nil {
@@ -164,6 +167,9 @@ func (c *conn) process(in []byte) (err error) {
 		err = c.guard(s, p)
 	}
 	c.version = d.Version
+	if len(rest) < len(in) || len(rest) > longPacket { // [MQTT-3.1.2-22]
+		c.active.Store(int64(s.now.Sub(c.broker.started)))
+	}
 	s.counts.bytes += uint64(len(in) - len(rest))
 	c.commit(s)
 	c.keep(in, rest)
