@@ -1,0 +1,61 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// unknown is the problem of a word that is in no table.
+func unknown(name string) *Problem {
+	p := &Problem{Word: name, Text: fmt.Sprintf("Unknown configuration variable '%s'", clean(name))}
+	bare, _, assigned := strings.Cut(name, "=")
+	if !assigned {
+		bare, _, assigned = strings.Cut(name, ":")
+	}
+	switch near := Suggest(name); {
+	case strings.HasPrefix(name, "#"):
+		p.Remedy = "A comment begins in the first column of its line."
+	case assigned && find(bare) != nil:
+		p.Remedy = fmt.Sprintf("Write '%s', a space and the value.", bare)
+	case near != "":
+		p.Remedy = fmt.Sprintf("Did you mean '%s'?", near)
+	default:
+		p.Remedy = "There is no such word, nor one like it; remove the line."
+	}
+	return p
+}
+
+// Suggest returns the known word that is most like name, or nothing.
+func Suggest(name string) string {
+	if len(name) > 60 {
+		return ""
+	}
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	best, least := "", 1+max(1, len(name)/4)
+	for _, w := range Words() {
+		if d := distance(name, strings.TrimSuffix(w.Name, "*")); d < least {
+			best, least = w.Name, d
+		}
+	}
+	return best
+}
+
+// distance is the number of single-letter edits between a and b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
