@@ -1,0 +1,208 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/listen"
+)
+
+// Options say what to run.
+type Options struct {
+	Config  *config.Config
+	Version string // of this program, as "zancudo version 1.2.3"
+	Stdout  io.Writer
+	Stderr  io.Writer
+}
+
+// shutdownLimit is how long clients may take to read the last packets.
+const shutdownLimit = 5 * time.Second
+
+// Run serves until ctx is done, or until no listener is left, which is an
+// error. An error in the configuration is a *config.Problem.
+func Run(ctx context.Context, o Options) error {
+	logger := newLogger(o.Config, o.Stdout, o.Stderr)
+	options, err := translate(o.Config)
+	if err != nil {
+		return err
+	}
+	options.Logger = logger
+	logger.LogAttrs(ctx, levelInformation, msgStarting, slog.String("version", o.Version))
+	logger.LogAttrs(ctx, levelInformation, msgLoaded, slog.String("file", o.Config.File))
+	for _, w := range o.Config.Warnings {
+		logger.Warn(msgConfiguration, "text", w.Text)
+	}
+	listeners, err := open(ctx, o.Config, logger)
+	if err != nil {
+		return err
+	}
+	stopSignals := passOverSignals(logger)
+	defer stopSignals()
+
+	b := broker.New(options)
+	ended := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { ended <- b.Serve(l) }()
+	}
+	logger.LogAttrs(ctx, levelInformation, msgRunning, slog.String("version", o.Version), slog.Int("files", listen.MaxFiles()))
+	err = wait(ctx, ended, len(listeners), logger)
+	logger.LogAttrs(ctx, levelInformation, msgTerminating, slog.String("version", o.Version))
+
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	if slow := b.Shutdown(bounded); slow != nil {
+		logger.Warn("clients cut off at shutdown", "err", slow)
+	}
+	return err
+}
+
+// Check reports whether c could be served, without opening anything.
+func Check(c *config.Config) error {
+	_, err := translate(c)
+	return err
+}
+
+// wait returns when ctx is done, or when the last of n listeners has failed.
+func wait(ctx context.Context, ended <-chan error, n int, logger *slog.Logger) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			logger.Error("listener failed", "err", err)
+			if n--; n == 0 {
+				return fmt.Errorf("no listener is left: %w", err)
+			}
+		}
+	}
+}
+
+// open opens the listeners of c, all or none.
+func open(ctx context.Context, c *config.Config, logger *slog.Logger) (all []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range all {
+				l.Close()
+			}
+		}
+	}()
+	for _, l := range c.Listeners {
+		some, err := listen.Open(ctx, listen.Options{
+			Port: l.Port, Address: l.Address, Loopback: c.LocalOnly, Delay: !c.SetTCPNoDelay,
+		})
+		if err != nil {
+			return all, err
+		}
+		for _, one := range some {
+			all = append(all, &announcing{Listener: one, logger: logger, address: one.Addr().String()})
+		}
+		announce(c, l, some, logger)
+	}
+	return all, nil
+}
+
+// announce logs where l listens.
+func announce(c *config.Config, l *config.Listener, opened []net.Listener, logger *slog.Logger) {
+	for _, one := range opened {
+		logger.Log(context.Background(), levelInformation, msgOpening, "listener", one.Addr().String())
+	}
+	switch {
+	case c.LocalOnly:
+		logger.Info(msgLocalOnly, "port", opened[0].Addr().(*net.TCPAddr).Port)
+	case c.AnonymousOn(l):
+		logger.Info(msgAnonymous, "listener", opened[0].Addr().String())
+	}
+}
+
+// announcing is a listener that logs each connection, which is handed on as it
+// came: the broker wants the socket itself.
+type announcing struct {
+	net.Listener
+	logger  *slog.Logger
+	address string
+}
+
+func (l *announcing) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil && l.logger.Enabled(context.Background(), slog.LevelInfo) {
+		l.logger.Info(msgAccepted, "remote", c.RemoteAddr().String(), "listener", l.address)
+	}
+	return c, err
+}
+
+// passOverSignals keeps signals from ending the program which in Mosquitto do
+// something that is not built yet.
+func passOverSignals(logger *slog.Logger) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	for _, s := range unbuiltSignals {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	ignoreBrokenPipes()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s := range signals {
+			logger.Warn(msgSignal, "signal", s.String())
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+		<-done
+	}
+}
+
+// maxFileBytes is more than any configuration has.
+const maxFileBytes = 16 << 20
+
+// Load reads the configuration of a file. An error is config.Problems.
+func Load(name string) (*config.Config, error) {
+	text, err := read(name)
+	if err != nil {
+		return nil, config.Problems{{
+			File: name, Text: fmt.Sprintf("Unable to open config file '%s'.", name), Remedy: remedy(err),
+		}}
+	}
+	return config.Parse(name, text)
+}
+
+func read(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(text) > maxFileBytes {
+		return nil, errTooLarge
+	}
+	return text, err
+}
+
+var errTooLarge = errors.New("it has more than 16 MiB")
+
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "There is no such file: check its name after -c, or leave -c out to serve this machine only."
+	case errors.Is(err, os.ErrPermission):
+		return "The file may not be read by this user: change its mode or owner."
+	default:
+		var p *os.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return fmt.Sprintf("The reason is: %v.", err)
+	}
+}

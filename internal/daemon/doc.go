@@ -1,0 +1,15 @@
+// Package daemon turns a configuration into a running broker: it opens the
+// listeners, writes the log in Mosquitto's words, and shuts down in order.
+//
+// It is not the command line, and no part of serving a client: what it plugs
+// together does not know it.
+//
+// Invariant: a configuration that cannot be served as it is written is not
+// served at all. Nothing is opened before all of it has been understood.
+//
+//	c, err := daemon.Load("mosquitto.conf")
+//	if err != nil {
+//		return err
+//	}
+//	err = daemon.Run(ctx, daemon.Options{Config: c, Version: "1.2.3", Stdout: os.Stdout, Stderr: os.Stderr})
+package daemon

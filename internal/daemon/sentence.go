@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strconv"
+
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// The messages that have a sentence of their own in the log. The first three,
+// and connection refused, are the broker's.
+const (
+	msgConnected    = "client connected"
+	msgDisconnected = "client disconnected"
+	msgRefused      = "connection refused"
+
+	msgStarting      = "broker starting"
+	msgLoaded        = "configuration loaded"
+	msgConfiguration = "configuration warning"
+	msgOpening       = "listener opened"
+	msgLocalOnly     = "open to this machine only"
+	msgAnonymous     = "open to everybody"
+	msgAccepted      = "connection accepted"
+	msgRunning       = "broker running"
+	msgSignal        = "signal passed over"
+	msgTerminating   = "broker terminating"
+)
+
+// appendSentence appends what a line says. Where Mosquitto has the line, these
+// are its words.
+func appendSentence(b []byte, message string, a attrs) []byte {
+	switch message {
+	case msgAccepted:
+		b = appendRemote(append(b, "New connection from "...), a)
+		return appendPort(append(b, " on port "...), a, ".")
+	case msgConnected:
+		return appendConnected(b, a)
+	case msgDisconnected:
+		b = appendText(append(b, "Client "...), a.text("client"))
+		b = appendRemote(append(b, " ["...), a)
+		return append(append(b, "] disconnected"...), ending(a.err())...)
+	case msgRefused:
+		return appendRefused(b, a)
+	case msgStarting:
+		return append(append(b, a.text("version")...), " starting"...)
+	case msgRunning:
+		return append(append(b, a.text("version")...), " running"...)
+	case msgTerminating:
+		return append(append(b, a.text("version")...), " terminating"...)
+	case msgLoaded:
+		if a.text("file") == "" {
+			return append(b, "Using default config."...)
+		}
+		return append(appendText(append(b, "Config loaded from "...), a.text("file")), '.')
+	case msgConfiguration:
+		return append(appendText(b, a.text("text")), '.')
+	case msgOpening:
+		return appendPort(append(append(append(b, "Opening "...), family(a.text("listener"))...), " listen socket on port "...), a, ".")
+	case msgLocalOnly:
+		port := a.text("port")
+		return append(b, "Listening on port "+port+" of this machine only, open to every program on it; to open it to the network, write the lines "+
+			"'listener "+port+"' and 'allow_anonymous true' into a file and start with '-c FILE'."...)
+	case msgAnonymous:
+		return appendPort(append(b, "Everybody who can reach it may use port "...), a, " (allow_anonymous true).")
+	case msgSignal:
+		return append(b, "Signal '"+a.text("signal")+"' asks for what is not supported yet; nothing changes."...)
+	default:
+		return appendAny(b, message, a)
+	}
+}
+
+func appendConnected(b []byte, a attrs) []byte {
+	b = appendRemote(append(b, "New client connected from "...), a)
+	b = appendText(append(b, " as "...), a.text("client"))
+	b = append(append(b, " (p"...), protocolLevel(a.text("version")))
+	b = append(b, ", c"...)
+	if a.text("clean") == "true" {
+		b = append(b, '1')
+	} else {
+		b = append(b, '0')
+	}
+	b = append(append(b, ", k"...), a.text("keepalive")...)
+	if user := a.text("user"); user != "" {
+		b = appendText(append(b, ", u'"...), user)
+		b = append(b, '\'')
+	}
+	return append(b, ")."...)
+}
+
+func protocolLevel(version string) byte {
+	for _, v := range []packet.Version{packet.V31, packet.V311, packet.V5} {
+		if v.String() == version {
+			return '0' + byte(v)
+		}
+	}
+	return '?'
+}
+
+// appendRefused appends what became of a connection without a session.
+func appendRefused(b []byte, a attrs) []byte {
+	if client := a.text("client"); client != "" && errors.Is(a.err(), packet.NotAuthorized) {
+		b = appendText(append(b, "Client "...), client)
+		b = appendRemote(append(b, " ["...), a)
+		return append(b, "] disconnected: not authorised."...)
+	}
+	b = appendRemote(append(b, "Connection from "...), a)
+	return append(appendText(append(b, " rejected: "...), a.text("err")), '.')
+}
+
+// ending is the end of the sentence on a client that is gone.
+func ending(err error) string {
+	switch {
+	case err == nil:
+		return "."
+	case errors.Is(err, packet.NotAuthorized):
+		return ": not authorised."
+	case errors.Is(err, packet.KeepAliveTimeout):
+		return ": exceeded timeout."
+	case errors.Is(err, packet.SessionTakenOver):
+		return ": session taken over."
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return ": connection closed by client."
+	default:
+		return string(append(appendText([]byte(": "), err.Error()), '.'))
+	}
+}
+
+// appendRemote appends the remote address as Mosquitto writes it, ::1:1234 and
+// not [::1]:1234.
+func appendRemote(b []byte, a attrs) []byte {
+	remote := a.text("remote")
+	host, port, err := net.SplitHostPort(remote)
+	if err != nil {
+		return appendText(b, remote)
+	}
+	return append(append(append(b, host...), ':'), port...)
+}
+
+func appendPort(b []byte, a attrs, end string) []byte {
+	_, port, _ := net.SplitHostPort(a.text("listener"))
+	return append(append(b, port...), end...)
+}
+
+// family is what Mosquitto calls the kind of an address.
+func family(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	switch ip := net.ParseIP(host); {
+	case ip != nil && ip.To4() != nil:
+		return "ipv4"
+	case ip != nil && ip.IsUnspecified():
+		return "ipv4 and ipv6" // one socket serves both
+	default:
+		return "ipv6"
+	}
+}
+
+// appendAny appends a message that has no sentence of its own.
+func appendAny(b []byte, message string, a attrs) []byte {
+	b = appendText(b, message)
+	for i, one := range a {
+		if i == 0 {
+			b = append(b, ": "...)
+		} else {
+			b = append(b, ", "...)
+		}
+		b = append(appendText(b, one.Key), ' ')
+		value := one.Value.Resolve().String()
+		if value == "" {
+			value = strconv.Quote(value)
+		}
+		b = appendText(b, value)
+	}
+	return append(b, '.')
+}
