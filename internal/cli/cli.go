@@ -33,6 +33,7 @@ type command struct {
 
 // commands are the subcommands, in the order of the help.
 var commands = []command{
+	{"run", "run the broker", runBroker},
 	{"version", "print the version", printVersion},
 }
 
