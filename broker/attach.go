@@ -77,7 +77,8 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack, created 
 		return nil, false, nil
 	}
 	if !created && (p.CleanStart || cl.conn != nil && cl.session.Expiry() == 0) { // [MQTT-3.1.2-4]
-		return cl.conn, false, cl.end()
+		old = cl.conn // end forgets it
+		return old, false, cl.end()
 	}
 	var will *remains
 	if old = cl.conn; old != nil && cl.session.Will != nil && cl.session.Will.DelayInterval == 0 {

@@ -70,7 +70,7 @@ func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscr
 	if !cl.current(c) {
 		return nil, false, packet.SessionTakenOver
 	}
-	if len(cl.session.Subscriptions()) >= b.options.MaxSubscriptions {
+	if len(cl.session.Subscriptions()) >= b.options.MaxSubscriptions && !cl.session.SubscribedTo(p.Filter) {
 		cl.mu.Unlock()
 		return nil, false, fmt.Errorf("more than %d subscriptions: %w", b.options.MaxSubscriptions, packet.QuotaExceeded)
 	}

@@ -129,6 +129,12 @@ func (s *Session) Subscribe(sub *Subscription) (old *Subscription) {
 	return nil
 }
 
+// SubscribedTo reports whether there is a subscription with exactly this filter.
+func (s *Session) SubscribedTo(filter string) bool {
+	_, found := s.find(filter)
+	return found
+}
+
 // Unsubscribe removes the subscription with exactly this filter and returns it;
 // nil: there was none [MQTT-3.10.4-1].
 func (s *Session) Unsubscribe(filter string) *Subscription {
