@@ -17,7 +17,8 @@ type Client struct {
 	options Options
 	cancel  context.CancelFunc // ends run's dialling and waiting; nil: run was not started
 	done    chan struct{}      // closed when run ended
-	ending  atomic.Bool        // the owner wants no more messages
+	ending  atomic.Bool        // the owner wants no other connection
+	deaf    atomic.Bool        // messages are ignored
 
 	mu       sync.Mutex
 	changed  sync.Cond // what wait waits for
@@ -86,16 +87,17 @@ func (c *Client) Err() error {
 
 // Publish sends a message, or leaves it to be sent. It waits while there is no
 // place for it: for one of QoS 0, in the output of a connection; for one of QoS
-// 1 or 2, among MaxInflight and MaxQueued, connected or not. It sets p.PacketID,
-// which OnAck will name, and keeps nothing of p. If ctx is done Publish does not
-// wait. The error carries a packet.ReasonCode if the server would refuse p.
+// 1 or 2, among MaxInflight and MaxQueued, connected or not; if all of those are
+// taken, it waits until half of them are free. It sets p.PacketID, which OnAck
+// will name, and keeps nothing of p. If ctx is done Publish does not wait. The
+// error carries a packet.ReasonCode if the server would refuse p.
 func (c *Client) Publish(ctx context.Context, p *packet.Publish) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p.QoS == packet.AtMostOnce {
 		return c.publishAtMostOnce(ctx, p)
 	}
-	room := func() bool { return c.flights.len() < c.options.MaxInflight+c.options.MaxQueued }
+	room := func() bool { return c.flights.len() < c.maxFlights() }
 	if err := c.wait(ctx, room); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
@@ -122,6 +124,9 @@ func (c *Client) Publish(ctx context.Context, p *packet.Publish) error {
 	}
 	return nil
 }
+
+// maxFlights bounds the messages of QoS 1 and 2 that are not settled.
+func (c *Client) maxFlights() int { return c.options.MaxInflight + c.options.MaxQueued }
 
 func (c *Client) publishAtMostOnce(ctx context.Context, p *packet.Publish) error {
 	room := func() bool { return c.conn != nil && len(c.conn.out) < maxOutput }
@@ -209,6 +214,11 @@ func (c *Client) Wait(ctx context.Context) error {
 	})
 }
 
+// StopReceiving makes the Client ignore what comes from now on: messages are
+// neither handled nor acknowledged, and so stay with a server that keeps the
+// session. OnMessage may call it; what it was called with is still acknowledged.
+func (c *Client) StopReceiving() { c.deaf.Store(true) }
+
 // linger is how long Disconnect waits for the server to close the connection.
 // Closing first, with packets unread, would reset it, and what was just written
 // could be lost.
@@ -219,6 +229,7 @@ const linger = time.Second
 // Messages without acknowledgement are given up; see Wait.
 func (c *Client) Disconnect(ctx context.Context, p *packet.Disconnect) error {
 	c.ending.Store(true)
+	c.StopReceiving()
 	c.mu.Lock()
 	n := c.conn
 	var err error
@@ -251,6 +262,7 @@ func (c *Client) Disconnect(ctx context.Context, p *packet.Disconnect) error {
 // by one of the functions of Options other than in a goroutine of its own.
 func (c *Client) Close() error {
 	c.ending.Store(true)
+	c.StopReceiving()
 	c.mu.Lock()
 	if c.err == nil {
 		c.err = ErrClosed

@@ -264,9 +264,20 @@ func TestPublishWaitsForRoom(t *testing.T) {
 		sixth := make(chan error)
 		go func() { sixth <- c.Publish(t.Context(), message(1, "m")) }()
 		synctest.Wait()
-		p.send(puback(1))
+		for id := range uint16(3) {
+			select {
+			case <-sixth:
+				t.Fatalf("did not wait: %d places are free", id)
+			default:
+			}
+			p.expect(sent(id+1, 1, "m"))
+			p.send(puback(id + 1))
+			synctest.Wait()
+		}
 		must(t, <-sixth)
-		p.expect(sent(1, 1, "m"), sent(2, 1, "m"), sent(3, 1, "m"))
+		for range 2 {
+			must(t, c.Publish(t.Context(), message(1, "m")))
+		}
 		go func() { sixth <- c.Publish(t.Context(), message(1, "m")) }()
 		synctest.Wait()
 		c.Close()

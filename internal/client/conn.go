@@ -231,7 +231,7 @@ func (n *conn) write() {
 	c := n.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var spare []byte
+	var spare []byte // memory for the output
 	for {
 		for len(n.out) == 0 && !n.last {
 			n.sleeping = true
@@ -242,7 +242,9 @@ func (n *conn) write() {
 		}
 		b := n.out
 		n.out, n.writing = spare[:0], true
-		c.notify() // Publish may go on
+		if len(b) >= maxOutput {
+			c.notify() // Publish of QoS 0 may go on
+		}
 		c.mu.Unlock()
 		_, err := n.Write(b)
 		c.mu.Lock()
@@ -257,8 +259,8 @@ func (n *conn) write() {
 			}
 			break
 		}
-		if len(n.out) == 0 {
-			c.notify() // Wait may go on
+		if len(n.out) == 0 && (c.flights.len() == 0 || n.last) {
+			c.notify() // Wait or Disconnect may go on
 		}
 	}
 	if n.err != nil {

@@ -58,6 +58,10 @@ type Options struct {
 	// reader calls it: it must not wait for this Client, which includes
 	// Subscribe and Disconnect; Publish does not wait if its context is done.
 	OnMessage func(p *packet.Publish)
+	// OnIdle is called when everything received was handled, before the reader
+	// waits for more: the time to flush what OnMessage wrote. The rules of
+	// OnMessage bind it.
+	OnIdle func()
 	// OnAck is called when a message of QoS 1 or 2 is settled: acknowledged,
 	// or refused with a failing code. The rules of OnMessage bind it.
 	OnAck func(a *packet.Ack)

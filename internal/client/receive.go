@@ -14,6 +14,9 @@ type source conn
 
 func (s *source) Read(b []byte) (int, error) {
 	n := (*conn)(s)
+	if n.client.options.OnIdle != nil {
+		n.client.options.OnIdle()
+	}
 	n.client.mu.Lock()
 	if len(n.out) > 0 {
 		n.flush()
@@ -84,8 +87,8 @@ func (n *conn) receive(p *packet.Publish) error {
 		return err
 	}
 	c := n.client
-	if c.ending.Load() {
-		return nil // neither handled nor acknowledged: it stays the server's
+	if c.deaf.Load() {
+		return nil
 	}
 	_, known := c.received[p.PacketID]
 	if limit := int(c.options.Connect.ReceiveMaximum); p.QoS == packet.ExactlyOnce && !known && limit > 0 && len(c.received) >= limit {
@@ -205,11 +208,15 @@ func (n *conn) pubcomp(a *packet.Ack) {
 	}
 }
 
-// settle forgets a message and lets the next one go; those who wait are told
-// when the reader has handled all it has.
+// settle forgets a message and lets the next one go. Those who wait are told
+// when the reader has handled all it has, and not for every single place: a
+// publisher that is ahead of the server would be woken for each message.
 func (n *conn) settle(f *flight) {
-	n.client.flights.settle(f)
-	n.settled = true
+	c := n.client
+	c.flights.settle(f)
+	if c.flights.len() <= c.maxFlights()/2 {
+		n.settled = true
+	}
 	n.pump()
 }
 

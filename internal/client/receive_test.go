@@ -140,6 +140,25 @@ func TestNothingIsReceivedAfterDisconnect(t *testing.T) {
 	})
 }
 
+func TestStopReceiving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c *client.Client
+		var got int
+		o := client.Options{OnMessage: func(*packet.Publish) {
+			got++
+			c.StopReceiving()
+		}}
+		started, _, p := start(t, o, &packet.Connack{})
+		c = started
+		p.send(sent(1, 1, "wanted"), sent(2, 1, "not wanted"))
+		p.expect(puback(1))
+		p.expectNothing()
+		if got != 1 {
+			t.Errorf("received %d messages", got)
+		}
+	})
+}
+
 func TestKeepAlive(t *testing.T) {
 	for _, test := range []struct {
 		name string
