@@ -62,8 +62,12 @@ var errDisconnected = errors.New("client disconnected")
 // count as life: a large one may take longer than the keep alive.
 const longPacket = 1000
 
-// maxConnectPacket is the largest CONNECT or AUTH before a client is welcome.
-const maxConnectPacket = 100_000
+// maxControlPacket is the largest packet accepted that is not a PUBLISH, and
+// maxConnectPacket the largest of a client that is not welcome yet.
+const (
+	maxControlPacket = 256 << 10
+	maxConnectPacket = 100_000
+)
 
 // serve reads packets and handles them until the connection ends. It must stay
 // shallow: an idle connection waits here with the smallest stack. What makes the
@@ -148,7 +152,7 @@ func (c *conn) process(in []byte) (err error) {
 	if c.publisher != nil {
 		d.Names = &c.publisher.names
 	}
-	d.MaxPacketSize = c.packetLimit()
+	d.MaxPacketSize, d.MaxControlSize = c.packetLimit(), maxControlPacket
 	rest := in
 	for err == nil {
 		p, n, failed := d.Decode(rest)

@@ -18,6 +18,9 @@ type Decoder struct {
 	// MaxPacketSize is the largest packet accepted, in bytes with its fixed
 	// header; zero: no limit.
 	MaxPacketSize uint32
+	// MaxControlSize bounds every packet but PUBLISH, in the same way; zero: no
+	// limit of its own. Those are decoded into more memory than they take.
+	MaxControlSize uint32
 	// MaxUserProperties bounds the user properties of a packet; zero: 64.
 	MaxUserProperties int
 	// Names is the memory for topic names, if it is to outlive the decoder;
@@ -63,8 +66,8 @@ func (d *Decoder) Decode(b []byte) (Packet, int, error) {
 		return nil, 0, fmt.Errorf("%v: remaining length is malformed: %w", t, MalformedPacket)
 	}
 	size := 1 + n + int(length)
-	if n > 0 && d.MaxPacketSize > 0 && uint32(size) > d.MaxPacketSize {
-		return nil, 0, fmt.Errorf("%v of %d bytes exceeds the limit of %d: %w", t, size, d.MaxPacketSize, PacketTooLarge)
+	if limit := d.limit(t); n > 0 && limit > 0 && uint32(size) > limit {
+		return nil, 0, fmt.Errorf("%v of %d bytes exceeds the limit of %d: %w", t, size, limit, PacketTooLarge)
 	}
 	if n == 0 || len(b) < size {
 		if t == CONNECT && n > 0 {
@@ -77,6 +80,14 @@ func (d *Decoder) Decode(b []byte) (Packet, int, error) {
 		return nil, 0, fmt.Errorf("%v: %w", t, err)
 	}
 	return p, size, nil
+}
+
+// limit is the largest packet of type t that is accepted; zero: no limit.
+func (d *Decoder) limit(t Type) uint32 {
+	if t == PUBLISH || d.MaxControlSize == 0 || d.MaxPacketSize > 0 && d.MaxPacketSize < d.MaxControlSize {
+		return d.MaxPacketSize
+	}
+	return d.MaxControlSize
 }
 
 // check examines the first byte of a packet.
