@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -150,8 +151,7 @@ func (p *parser) notice(w *Word, rest string) {
 	if w.Name != "log_dest" {
 		return
 	}
-	token, _, _ := strings.Cut(rest, " ")
-	switch token {
+	switch token := firstToken(rest); token {
 	case "syslog", "topic", "file", "dlt", "android":
 		p.warn("not supported yet: log_dest %s (line %d)", token, p.line)
 	}
@@ -238,11 +238,8 @@ func (p *parser) passOver(w *Word, name, rest string) *Problem {
 	case w.Scope == PerBridge && !p.bridge:
 		return &Problem{Text: fmt.Sprintf("The '%s' option requires a bridge to be defined first.", name), Remedy: "Write it below a line 'connection NAME'."}
 	}
-	token, _, _ := strings.Cut(rest, " ")
-	for _, value := range w.Harmless {
-		if token == value {
-			return nil
-		}
+	if slices.Contains(w.Harmless, firstToken(rest)) {
+		return nil
 	}
 	switch {
 	case w.Unbuilt == Forbidden:

@@ -63,6 +63,15 @@ func parseDuration(s string) (time.Duration, bool) {
 	return time.Duration(min(n, math.MaxInt64/int64(unit))) * unit, true
 }
 
+// firstToken is the value of a word that ends at the first blank: what follows
+// is passed over.
+func firstToken(rest string) string {
+	if i := strings.IndexAny(rest, blanks); i >= 0 {
+		return rest[:i]
+	}
+	return rest
+}
+
 const maxText = 65535 // bytes of a String
 
 func validText(s string) bool {
@@ -106,7 +115,8 @@ const (
 
 func (l *LogTypes) reset() { *l = 0 }
 
-func (l *LogTypes) add(token string) (remedy string) {
+func (l *LogTypes) add(rest string) (remedy string) {
+	token := firstToken(rest)
 	for _, t := range []struct {
 		name string
 		bits LogTypes
@@ -148,8 +158,8 @@ const (
 
 func (l *LogDests) reset() { *l = 0 }
 
-func (l *LogDests) add(token string) (remedy string) {
-	switch token {
+func (l *LogDests) add(rest string) (remedy string) {
+	switch firstToken(rest) {
 	case "stderr":
 		*l |= LogToStderr
 	case "stdout":
@@ -173,8 +183,8 @@ func (v Versions) Has(level int) bool { return v == 0 || v&(1<<level) != 0 }
 
 func (v *Versions) reset() { *v = 0 }
 
-func (v *Versions) add(token string) (remedy string) {
-	for one := range strings.SplitSeq(token, ",") {
+func (v *Versions) add(rest string) (remedy string) {
+	for _, one := range strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || strings.ContainsRune(blanks, r) }) {
 		switch one {
 		case "3", "4", "5":
 			*v |= 1 << (one[0] - '0')

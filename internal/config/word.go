@@ -59,7 +59,7 @@ const (
 	Integer              // as C reads it: 10, 0xA and 012 are the same
 	String               // all to the end of the line
 	Duration             // a number with a unit: h, d, w, m (30 days), y, or s
-	List                 // a list adds it to what is there
+	List                 // one of a set, or several
 	Place                // a port, and for a listener an address
 )
 
@@ -103,8 +103,8 @@ type target struct {
 
 // list is a value that grows with every line.
 type list interface {
-	// add returns how to go on if the token is wrong.
-	add(token string) (remedy string)
+	// add takes what follows the word; if it is wrong, it returns how to go on.
+	add(rest string) (remedy string)
 	// reset prepares for the first line: what was there is the default.
 	reset()
 }
@@ -122,7 +122,7 @@ func (w *Word) setDefault(t target) {
 
 // set reads what follows the word in its line. A Problem has no place yet.
 func (w *Word) set(t target, rest string) *Problem {
-	token, _, _ := strings.Cut(strings.ReplaceAll(rest, "\t", " "), " ")
+	token := firstToken(rest)
 	if token == "" {
 		return &Problem{
 			Text:   fmt.Sprintf("Empty '%s' value in configuration.", w.Name),
@@ -142,7 +142,7 @@ func (w *Word) set(t target, rest string) *Problem {
 	case *time.Duration:
 		return w.setDuration(v, token)
 	case list:
-		return w.addTo(v, token)
+		return w.addTo(v, rest)
 	default:
 		panic(fmt.Sprintf("%s goes into a %T", w.Name, v))
 	}
@@ -237,9 +237,9 @@ func (w *Word) setDuration(v *time.Duration, token string) *Problem {
 	return nil
 }
 
-func (w *Word) addTo(v list, token string) *Problem {
-	if remedy := v.add(token); remedy != "" {
-		return &Problem{Text: fmt.Sprintf("Invalid '%s' value (%s).", w.Name, clean(token)), Remedy: remedy}
+func (w *Word) addTo(v list, rest string) *Problem {
+	if remedy := v.add(rest); remedy != "" {
+		return &Problem{Text: fmt.Sprintf("Invalid '%s' value (%s).", w.Name, clean(rest)), Remedy: remedy}
 	}
 	return nil
 }

@@ -1,0 +1,263 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	onListener := func(line int, set func(l *Listener)) func(*Config) {
+		return func(c *Config) {
+			c.LocalOnly = false
+			c.Listeners[0].Line = line
+			set(c.Listeners[0])
+		}
+	}
+	for _, tt := range []struct {
+		name, text string
+		want       func(c *Config) // changes what an empty file says
+	}{
+		{"nothing", "", func(*Config) {}},
+		{"blank lines", "\n  \n\t\r\n", func(*Config) {}},
+		{"comment", "# listener 1884\n#\n", func(*Config) {}},
+		{"byte order mark", "\ufeffmax_qos 2", func(c *Config) { c.Listeners[0].Line = 1 }},
+		{"no newline at the end", "allow_anonymous true", func(c *Config) { c.AllowAnonymous = new(true) }},
+		{"carriage returns", "max_keepalive 10\r\nlog_timestamp false\r\n", func(c *Config) { c.MaxKeepAlive = 10; c.LogTimestamp = false }},
+		{"blanks before", "   max_keepalive 10", func(c *Config) { c.MaxKeepAlive = 10 }},
+		{"blanks between", "max_keepalive    10", func(c *Config) { c.MaxKeepAlive = 10 }},
+		{"tabs", "max_keepalive\t10\t", func(c *Config) { c.MaxKeepAlive = 10 }},
+		{"the last number counts", "max_keepalive 10\nmax_keepalive 20", func(c *Config) { c.MaxKeepAlive = 20 }},
+		{"hexadecimal", "max_keepalive 0x10", func(c *Config) { c.MaxKeepAlive = 16 }},
+		{"octal", "max_keepalive 010", func(c *Config) { c.MaxKeepAlive = 8 }},
+		{"text behind a number", "max_keepalive 10 # seconds", func(c *Config) { c.MaxKeepAlive = 10 }},
+		{"text behind a truth", "queue_qos0_messages true yes", func(c *Config) { c.QueueQoS0Messages = true }},
+		{"one and zero", "queue_qos0_messages 1\nretain_available 0", func(c *Config) { c.QueueQoS0Messages = true; c.RetainAvailable = false }},
+		{"text goes to the end of the line", "auto_id_prefix   a b # c ", func(c *Config) { c.AutoIDPrefix = "a b # c" }},
+		{"limits", "max_inflight_messages 1\nmax_inflight_bytes 2\nmax_queued_messages 0\nmax_queued_bytes 4\nmax_packet_size 20\n" +
+			"global_max_clients -1\nglobal_max_connections 7\n", func(c *Config) {
+			c.MaxInflightMessages, c.MaxInflightBytes, c.MaxQueuedMessages, c.MaxQueuedBytes = 1, 2, 0, 4
+			c.MaxPacketSize, c.GlobalMaxClients, c.GlobalMaxConnections = 20, -1, 7
+		}},
+		{"behaviour", "allow_zero_length_clientid false\ncheck_retain_source false\nallow_duplicate_messages false\n" +
+			"upgrade_outgoing_qos true\nset_tcp_nodelay false\nconnection_messages false\n", func(c *Config) {
+			c.AllowZeroLengthClientID, c.CheckRetainSource, c.AllowDuplicateMessages = false, false, false
+			c.UpgradeOutgoingQoS, c.SetTCPNoDelay, c.ConnectionMessages = true, false, false
+		}},
+		{"expiration", "persistent_client_expiration 2m", func(c *Config) { c.PersistentClientExpiration = 60 * 24 * time.Hour }},
+		{"first log_type replaces", "log_type error\nlog_type debug", func(c *Config) { c.LogTypes = LogError | LogDebug }},
+		{"all", "log_type all", func(c *Config) { c.LogTypes = LogAll }},
+		{"none", "log_type none", func(c *Config) { c.LogTypes = 0 }},
+		{"log_dest", "log_dest stdout\nlog_dest stderr", func(c *Config) { c.LogDests = LogToStdout | LogToStderr }},
+		{"listener", "listener 1884", onListener(1, func(l *Listener) { l.Port = 1884 })},
+		{"listener with an address", "\nlistener 1884 192.168.1.2", onListener(2, func(l *Listener) { l.Port, l.Address = 1884, "192.168.1.2" })},
+		{"port", "port 1884", onListener(1, func(l *Listener) { l.Port = 1884 })},
+		{"bind_address", "bind_address localhost", onListener(1, func(l *Listener) { l.Address = "localhost" })},
+		{"port and bind_address", "bind_address ::1\nport 1885", onListener(1, func(l *Listener) { l.Port, l.Address = 1885, "::1" })},
+		{"words of a listener", "listener 1884\nmax_qos 1\nmax_connections 9\nmax_topic_alias 0\nmax_topic_alias_broker 3\n" +
+			"accept_protocol_versions 4, 5\nlistener_auto_id_prefix x-\nlistener_allow_anonymous true\n", onListener(1, func(l *Listener) {
+			l.Port, l.MaxQoS, l.MaxConnections, l.MaxTopicAlias, l.MaxTopicAliasBroker = 1884, 1, 9, 0, 3
+			l.Versions, l.AutoIDPrefix, l.AllowAnonymous = 1<<4|1<<5, "x-", new(true)
+		})},
+		{"the last versions count", "listener 1883\naccept_protocol_versions 3\naccept_protocol_versions 5", onListener(1, func(l *Listener) { l.Versions = 1 << 5 })},
+		{"words before any listener", "max_qos 1", func(c *Config) { c.Listeners[0].MaxQoS, c.Listeners[0].Line = 1, 1 }},
+		{"two listeners", "listener 1884\nmax_qos 1\nlistener 1885 ::1\nmax_qos 0\nport 1886", func(c *Config) {
+			c.LocalOnly = false
+			c.Listeners = []*Listener{newListener(c, 1884), newListener(c, 1885), newListener(c, 1886)}
+			for i, l := range c.Listeners {
+				l.Line = 2*i + 1
+			}
+			c.Listeners[0].MaxQoS, c.Listeners[1].MaxQoS, c.Listeners[1].Address = 1, 0, "::1"
+		}},
+		{"what asks for nothing", "persistence false\nuser root\nprotocol mqtt\nrequire_certificate false\nretry_interval 20\n" +
+			"per_listener_settings false\nsys_interval 0\nmessage_size_limit 0\n", func(*Config) {}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Parse("a.conf", []byte(tt.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := New()
+			want.File = "a.conf"
+			tt.want(want)
+			got.Warnings = nil
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %s\nwant %s", describe(got), describe(want))
+			}
+		})
+	}
+}
+
+func describe(c *Config) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%+v", *c)
+	for _, l := range c.Listeners {
+		fmt.Fprintf(&b, " %+v", *l)
+	}
+	return b.String()
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	const remote = "This version would be less strict than the line asks for, or serve something else; it runs without the line, if that is what you want."
+	for _, tt := range []struct{ name, text, want string }{
+		{
+			"misspelt", "\nmax_inflght_messages 3",
+			"Unknown configuration variable 'max_inflght_messages'\nError found at a.conf:2. Did you mean 'max_inflight_messages'?",
+		},
+		{"upper case", "Listener 1883", "Unknown configuration variable 'Listener'\nError found at a.conf:1. Did you mean 'listener'?"},
+		{"hyphens", "max-qos 1", "Unknown configuration variable 'max-qos'\nError found at a.conf:1. Did you mean 'max_qos'?"},
+		{"equals sign", "max_qos=1", "Unknown configuration variable 'max_qos=1'\nError found at a.conf:1. Write 'max_qos', a space and the value."},
+		{"colon", "max_qos: 1", "Unknown configuration variable 'max_qos:'\nError found at a.conf:1. Write 'max_qos', a space and the value."},
+		{
+			"nothing like it", "zwölf 12",
+			"Unknown configuration variable 'zwölf'\nError found at a.conf:1. There is no such word, nor one like it; remove the line.",
+		},
+		{"comment behind blanks", " # x", "Unknown configuration variable '#'\nError found at a.conf:1. A comment begins in the first column of its line."},
+		{"control characters", "a\x1b[2J\xff", "Unknown configuration variable 'a?[2J?'\nError found at a.conf:1. There is no such word, nor one like it; remove the line."},
+		{"no value", "max_qos", "Empty 'max_qos' value in configuration.\nError found at a.conf:1. Write it as in 'max_qos 2'."},
+		{"no port", "listener", "Empty 'listener' value in configuration.\nError found at a.conf:1. Write it as in 'listener 1883'."},
+		{"no truth", "allow_anonymous", "Empty 'allow_anonymous' value in configuration.\nError found at a.conf:1. Write it as in 'allow_anonymous true'."},
+		{"capital truth", "allow_anonymous True", "Invalid 'allow_anonymous' value (True).\nError found at a.conf:1. It is either true or false, in small letters."},
+		{"yes", "queue_qos0_messages yes", "Invalid 'queue_qos0_messages' value (yes).\nError found at a.conf:1. It is either true or false, in small letters."},
+		{"number with a tail", "max_keepalive 60s", "'max_keepalive' value not a number.\nError found at a.conf:1. Write digits only instead of '60s'."},
+		{"no octal", "max_keepalive 08", "'max_keepalive' value not a number.\nError found at a.conf:1. Write digits only instead of '08'."},
+		{"not C", "max_keepalive 1_0", "'max_keepalive' value not a number.\nError found at a.conf:1. Write digits only instead of '1_0'."},
+		{"both bounds", "max_qos 3", "'max_qos' must be between 0 and 2 inclusive.\nError found at a.conf:1. It is 3."},
+		{"too large", "max_inflight_messages 65536", "'max_inflight_messages' must be <= 65535.\nError found at a.conf:1. It is 65536."},
+		{"too small", "max_packet_size 19", "'max_packet_size' must be >= 20.\nError found at a.conf:1. It is 19."},
+		{"negative", "max_inflight_messages -1", "'max_inflight_messages' must be between 0 and 65535 inclusive.\nError found at a.conf:1. It is -1."},
+		{"beyond 64 bits", "max_queued_bytes 99999999999999999999", "'max_queued_bytes' must be <= 4611686018427387903.\nError found at a.conf:1. It is 9223372036854775807."},
+		{"prefix", "auto_id_prefix " + strings.Repeat("x", 51), "'auto_id_prefix' length must be <= 50.\nError found at a.conf:1. It is 51."},
+		{"twice", "auto_id_prefix a\nauto_id_prefix b", "Duplicate 'auto_id_prefix' value in configuration.\nError found at a.conf:2. Keep this one or that of line 1."},
+		{"not UTF-8", "auto_id_prefix a\xff", "Invalid 'auto_id_prefix' value in configuration.\nError found at a.conf:1. It is not UTF-8, or has a null character."},
+		{
+			"no unit", "persistent_client_expiration 30",
+			"Invalid 'persistent_client_expiration' duration in configuration.\nError found at a.conf:1. Instead of '30' write a number and h, d, w, m or y for hours, days, weeks, months of 30 days or years.",
+		},
+		{"version 6", "listener 1883\naccept_protocol_versions 5,6", "Invalid 'accept_protocol_versions' value (5,6).\nError found at a.conf:2. It is a list of 3, 4 and 5, for MQTT 3.1, 3.1.1 and 5.0, as in '4,5'."},
+		{"log_dest", "log_dest stdot", "Invalid 'log_dest' value (stdot).\nError found at a.conf:1. It is one of stdout, stderr, syslog, topic, file and none."},
+		{
+			"log_type", "log_type info",
+			"Invalid 'log_type' value (info).\nError found at a.conf:1. It is one of error, warning, notice, information, debug, subscribe, unsubscribe, websockets, internal, none and all.",
+		},
+		{"port 0", "port 0", "Invalid 'port' value (0).\nError found at a.conf:1. A port is between 1 and 65535."},
+		{"port 65536", "listener 65536", "Invalid 'listener' value (65536).\nError found at a.conf:1. A port is between 1 and 65535."},
+		{"port with a tail", "listener 1883x", "'listener' value not a number.\nError found at a.conf:1. Write a port such as 1883 instead of '1883x'."},
+		{"no socket", "listener 0", "A listener with port 0 must provide a Unix socket path.\nError found at a.conf:1. Unix sockets are not supported yet: give a port."},
+		{"unix socket", "listener 0 /run/x", "Invalid 'listener' value (0).\nError found at a.conf:1. Unix sockets are not supported yet: give a port."},
+		{"listener twice", "listener 1883\nlistener 1883", "Duplicate 'listener' value in configuration.\nError found at a.conf:2. Line 1 has the same; remove one."},
+		{"no listener", "max_topic_alias 3", "The 'max_topic_alias' option requires a listener to be defined first.\nError found at a.conf:1. Write it below a line such as 'listener 1883'."},
+		{"no bridge", "round_robin true", "The 'round_robin' option requires a bridge to be defined first.\nError found at a.conf:1. Write it below a line 'connection NAME'."},
+		{"passwords", "password_file /etc/passwords", "'password_file' is not supported yet.\nError found at a.conf:1. " + remote},
+		{"a plugin's option", "plugin_opt_x y", "'plugin_opt_x' is not supported yet.\nError found at a.conf:1. " + remote},
+		{"another protocol", "listener 9001\nprotocol websockets", "'protocol' is not supported yet.\nError found at a.conf:2. " + remote},
+		{"several", "max_qos 9\nmax_keepalive x\n", "'max_qos' must be between 0 and 2 inclusive.\nError found at a.conf:1. It is 9.\n" +
+			"'max_keepalive' value not a number.\nError found at a.conf:2. Write digits only instead of 'x'."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse("a.conf", []byte(tt.text))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if got := err.Error(); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+// What weakens security when it is passed over must be an error.
+func TestForbidden(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{
+		"password_file", "acl_file", "psk_file", "psk_hint", "certfile", "keyfile", "cafile", "capath", "crlfile", "plugin", "auth_plugin",
+		"global_plugin", "clientid_prefixes", "mount_point", "bind_interface", "socket_domain", "include_dir", "websockets_origin",
+		"enable_proxy_protocol", "tls_version", "ciphers",
+	} {
+		if _, err := Parse("a.conf", []byte("listener 1883\n"+word+" x")); err == nil {
+			t.Errorf("%s: no error", word)
+		}
+	}
+	for _, word := range []string{"require_certificate", "use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", "per_listener_settings"} {
+		if _, err := Parse("a.conf", []byte("listener 1883\n"+word+" true")); err == nil {
+			t.Errorf("%s: no error", word)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text string
+		want []Warning
+	}{
+		{"persistence true", []Warning{{1, "not supported yet: persistence (line 1): sessions and retained messages are in memory only and end with the process"}}},
+		{"\npid_file /run/x.pid\nuser mosquitto", []Warning{{2, "not supported yet: pid_file (line 2)"}, {3, "not supported yet: user (line 3)"}}},
+		{"log_dest file /var/log/x", []Warning{{1, "not supported yet: log_dest file (line 1)"}}},
+		{"port 1883", []Warning{{1, "port is deprecated; use listener"}}},
+		{"message_size_limit 100", []Warning{{1, "not supported yet: message_size_limit (line 1); use max_packet_size"}}},
+		{"connection a\naddress b\ntopic # both", []Warning{{1, "not supported yet: connection (line 1)"}}},
+	} {
+		c, err := Parse("a.conf", []byte(tt.text))
+		if err != nil {
+			t.Errorf("%q: %v", tt.text, err)
+			continue
+		}
+		if !reflect.DeepEqual(c.Warnings, tt.want) {
+			t.Errorf("%q: got %+v, want %+v", tt.text, c.Warnings, tt.want)
+		}
+	}
+}
+
+func TestManyProblems(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("a.conf", []byte(strings.Repeat("x\n", 1000)))
+	if got := len(err.(Problems)); got != maxProblems {
+		t.Errorf("got %d problems, want %d", got, maxProblems)
+	}
+}
+
+func TestUsePorts(t *testing.T) {
+	t.Parallel()
+	c, err := Parse("a.conf", []byte("max_qos 1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.UsePorts([]int{1884, 1885})
+	if len(c.Listeners) != 2 || c.Listeners[0].Port != 1884 || c.Listeners[1].Port != 1885 || c.Listeners[1].MaxQoS != 1 || !c.LocalOnly {
+		t.Errorf("got %s", describe(c))
+	}
+	if c, err = Parse("a.conf", []byte("listener 1886")); err != nil {
+		t.Fatal(err)
+	}
+	c.UsePorts([]int{1884})
+	if len(c.Listeners) != 1 || c.Listeners[0].Port != 1886 || len(c.Warnings) != 1 {
+		t.Errorf("got %s", describe(c))
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("listener 1883\nallow_anonymous true\n"))
+	f.Add([]byte("\ufeffport 0x1\r\nbind_address\t::1\n# c\n #\nmax_qos 3\nlog_type all\nlog_dest file x"))
+	f.Add([]byte("persistent_client_expiration 9999999999y\naccept_protocol_versions ,4,,5\nplugin_opt_ x\nconnection\ntopic"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := Parse("f", text)
+		if err == nil {
+			if len(c.Listeners) == 0 || c.PersistentClientExpiration < 0 {
+				t.Errorf("got %s", describe(c))
+			}
+			return
+		}
+		for _, p := range err.(Problems) {
+			if p.Line == 0 || p.Text == "" || p.Remedy == "" || strings.ContainsAny(p.Text+p.Remedy, "\n\r\x1b\x00") {
+				t.Errorf("got %+v", p)
+			}
+		}
+	})
+}
