@@ -45,6 +45,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if files := listen.MaxFiles(); files > 0 {
+		logger.LogAttrs(ctx, levelInformation, msgCapacity, slog.Int("files", files))
+	}
 	stopSignals := passOverSignals(logger)
 	defer stopSignals()
 
@@ -53,7 +56,7 @@ func Run(ctx context.Context, o Options) error {
 	for _, l := range listeners {
 		go func() { ended <- b.Serve(l) }()
 	}
-	logger.LogAttrs(ctx, levelInformation, msgRunning, slog.String("version", o.Version), slog.Int("files", listen.MaxFiles()))
+	logger.LogAttrs(ctx, levelInformation, msgRunning, slog.String("version", o.Version))
 	err = wait(ctx, ended, len(listeners), logger)
 	logger.LogAttrs(ctx, levelInformation, msgTerminating, slog.String("version", o.Version))
 

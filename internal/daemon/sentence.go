@@ -23,6 +23,7 @@ const (
 	msgLocalOnly     = "open to this machine only"
 	msgAnonymous     = "open to everybody"
 	msgAccepted      = "connection accepted"
+	msgCapacity      = "open files limited"
 	msgRunning       = "broker running"
 	msgSignal        = "signal passed over"
 	msgTerminating   = "broker terminating"
@@ -64,6 +65,8 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 			"'listener "+port+"' and 'allow_anonymous true' into a file and start with '-c FILE'."...)
 	case msgAnonymous:
 		return appendPort(append(b, "Everybody who can reach it may use port "...), a, " (allow_anonymous true).")
+	case msgCapacity:
+		return append(b, "Up to "+a.text("files")+" files and connections may be open at a time."...)
 	case msgSignal:
 		return append(b, "Signal '"+a.text("signal")+"' asks for what is not supported yet; nothing changes."...)
 	default:

@@ -142,9 +142,9 @@ func (e *Error) remedy() string {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(e.Err, syscall.EADDRINUSE):
-		return "Stop the program that listens there, perhaps another broker, or choose another port, as in '-p 1884'."
+		return "Stop the program that listens there, perhaps another broker, or choose another port, with -p or in the configuration."
 	case denied(e.Err) && e.Port < 1024:
-		return "Ports below 1024 are for the administrator: choose another, as in '-p 1883', or give the program the capability CAP_NET_BIND_SERVICE."
+		return "Ports below 1024 are for the administrator: choose another, with -p or in the configuration, or give the program the capability CAP_NET_BIND_SERVICE."
 	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
 		return "This machine does not have the address: 'ip address' shows those it has."
 	case errors.As(e.Err, &dns):
