@@ -3,7 +3,6 @@ package broker
 import (
 	"net"
 	"sync"
-	"time"
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -22,21 +21,6 @@ type client struct {
 	gone    bool  // the session has ended
 	replay  []replay
 	absence *absence // nil while connected
-}
-
-// absence is what an absent client leaves to be done.
-type absence struct {
-	alarm  alarm
-	willAt time.Time // when the will is published; zero: none waits
-	endAt  time.Time // when the session ends; zero: never
-}
-
-// next is when something is due; zero: never.
-func (a *absence) next() time.Time {
-	if a.endAt.IsZero() || !a.willAt.IsZero() && a.willAt.Before(a.endAt) {
-		return a.willAt
-	}
-	return a.endAt
 }
 
 // Client is a read-only view of a client.

@@ -1,0 +1,132 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// absence is what an absent client leaves to be done.
+type absence struct {
+	alarm  alarm
+	willAt time.Time // when the will is published; zero: none waits
+	endAt  time.Time // when the session ends; zero: never
+}
+
+// next is when something is due; zero: never.
+func (a *absence) next() time.Time {
+	if a.endAt.IsZero() || !a.willAt.IsZero() && a.willAt.Before(a.endAt) {
+		return a.willAt
+	}
+	return a.endAt
+}
+
+// detach ends the connection's part in its session. keepWill is false after a
+// DISCONNECT that deletes the will. It reports whether c was still the client's
+// connection.
+func (b *Broker) detach(c *conn, keepWill bool) bool {
+	cl := c.client
+	left, away, was := cl.leave(c, keepWill)
+	if !was {
+		return false
+	}
+	b.stats.Connected.Add(-1)
+	if left != nil {
+		b.bury(cl, nil, left)
+	}
+	if away != nil {
+		b.await(away)
+	}
+	return true
+}
+
+// leave is detach under the client's lock. left is what is due now, away what
+// is due later.
+func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, was bool) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.conn != c {
+		return nil, nil, false
+	}
+	if !keepWill {
+		cl.session.Will = nil // [MQTT-3.1.2-10]
+	}
+	life, expires := cl.session.Life()
+	if expires && life == 0 { // [MQTT-4.1.0-2]
+		return cl.end(), nil, true
+	}
+	cl.conn = nil
+	cl.session.Detach()
+	away = &absence{}
+	away.alarm.ring = cl.onAlarm
+	cl.absence = away
+	t := now()
+	if expires {
+		away.endAt = t.Add(life)
+	}
+	if will := cl.session.Will; will != nil && will.DelayInterval == 0 {
+		cl.session.Will = nil
+		left = &remains{will: will}
+	} else if will != nil {
+		away.willAt = t.Add(time.Duration(will.DelayInterval) * time.Second)
+	}
+	return left, away, true
+}
+
+// await sets the alarm of an absent client.
+func (b *Broker) await(away *absence) {
+	if at := away.next(); !at.IsZero() {
+		b.clock.set(&away.alarm, at)
+	}
+}
+
+// onAlarm publishes the will, or ends the session, of a client that has not
+// come back.
+func (cl *client) onAlarm(t time.Time) {
+	b := cl.broker
+	left, away := cl.due(t)
+	if left != nil {
+		b.bury(cl, nil, left)
+		if left.ended {
+			b.stats.Expired.Add(1)
+		}
+	}
+	if away != nil {
+		b.await(away)
+	}
+}
+
+func (cl *client) due(t time.Time) (left *remains, away *absence) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	away = cl.absence
+	if cl.gone || away == nil {
+		return nil, nil
+	}
+	if !away.endAt.IsZero() && !t.Before(away.endAt) {
+		return cl.end(), nil
+	}
+	if !away.willAt.IsZero() && !t.Before(away.willAt) {
+		left = &remains{will: cl.session.Will}
+		cl.session.Will, away.willAt = nil, time.Time{}
+	}
+	return left, away
+}
+
+// publishWill routes the will of a client as a message of that client.
+func (b *Broker) publishWill(cl *client, will *packet.Will) {
+	m := &will.Message
+	if auth := b.options.Authorizer; auth != nil {
+		if err := auth.Authorize((*Client)(cl), Publish, m.Topic); err != nil {
+			b.options.Logger.Warn("will was not published", "client", cl.id, "topic", m.Topic, "err", err)
+			return
+		}
+	}
+	if will.HasMessageExpiry {
+		m.Expires = now().Add(time.Duration(will.MessageExpiry) * time.Second)
+	}
+	if err := b.publishMessage(m, cl); err != nil && !errors.Is(err, packet.QuotaExceeded) {
+		b.options.Logger.Warn("will was not published", "client", cl.id, "topic", m.Topic, "err", err)
+	}
+}
