@@ -14,46 +14,48 @@ import (
 // the session's owner. It queues the CONNACK before anything else can be sent,
 // and leaves the connection claimed.
 func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.Connack) error {
-	if b.stats.Connected.Load() >= int64(b.options.MaxConnections) {
+	if b.stats.Connected.Add(1) > int64(b.options.MaxConnections) {
+		b.stats.Connected.Add(-1)
 		return fmt.Errorf("more than %d connections: %w", b.options.MaxConnections, packet.QuotaExceeded)
 	}
 	for {
-		cl, created, err := b.lookup(fresh)
+		cl, err := b.lookup(fresh.id, fresh.user)
+		if err == nil && cl.user != fresh.user && !b.options.ShareOwners {
+			err = fmt.Errorf("session belongs to another user: %w", packet.ClientIdentifierNotValid)
+		}
 		if err != nil {
+			b.stats.Connected.Add(-1)
 			return err
 		}
-		if !created && cl.user != fresh.user && !b.options.ShareOwners {
-			return fmt.Errorf("session belongs to another user: %w", packet.ClientIdentifierNotValid)
+		old, attached, left := cl.meet(c, p, ack)
+		if left != nil {
+			b.bury(cl, old, left)
 		}
-		old, resumed, ended := cl.meet(c, p, ack, created)
-		if ended != nil {
-			b.bury(cl, old, ended)
-		}
-		if !resumed {
+		if !attached {
 			continue // the session that was here has ended: look again
 		}
 		if old != nil {
 			b.logTakeover(old)
 			old.sayGoodbye(&packet.Disconnect{ReasonCode: packet.SessionTakenOver})
 		}
-		b.stats.Connected.Add(1)
 		return nil
 	}
 }
 
-// lookup finds the client of an identifier, or makes fresh that client.
-func (b *Broker) lookup(fresh *client) (cl *client, created bool, err error) {
+// lookup finds the client of an identifier, or makes a new one.
+func (b *Broker) lookup(id, user string) (*client, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.life.closed {
-		return nil, false, packet.ServerShuttingDown
+		return nil, packet.ServerShuttingDown
 	}
-	if cl := b.clients[fresh.id]; cl != nil {
-		return cl, false, nil
+	if cl := b.clients[id]; cl != nil {
+		return cl, nil
 	}
 	if len(b.clients) >= b.options.MaxSessions {
-		return nil, false, fmt.Errorf("more than %d sessions: %w", b.options.MaxSessions, packet.QuotaExceeded)
+		return nil, fmt.Errorf("more than %d sessions: %w", b.options.MaxSessions, packet.QuotaExceeded)
 	}
+	fresh := &client{broker: b, id: id, user: user}
 	fresh.session = session.New(&b.limits)
 	if b.options.Authorizer != nil {
 		fresh.session.Allow = func(m *packet.Message) bool {
@@ -63,37 +65,37 @@ func (b *Broker) lookup(fresh *client) (cl *client, created bool, err error) {
 	if f := b.options.Trace.Packet; f != nil {
 		fresh.session.Sent = func(p packet.Packet) { f((*Client)(fresh), Sent, p) }
 	}
-	b.clients[fresh.id] = fresh
-	return fresh, true, nil
+	b.clients[id] = fresh
+	return fresh, nil
 }
 
 // meet makes c the connection of the client, in place of old. If the session
-// must not go on, it ends instead.
-func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack, created bool) (old *conn, resumed bool, ended *remains) {
+// must not go on, it ends instead. left is for bury.
+func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *conn, attached bool, left *remains) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.gone {
 		return nil, false, nil
 	}
-	if !created && (p.CleanStart || cl.conn != nil && cl.session.Expiry() == 0) { // [MQTT-3.1.2-4]
+	if cl.met && (p.CleanStart || cl.conn != nil && cl.session.Expiry() == 0) { // [MQTT-3.1.2-4]
 		old = cl.conn // end forgets it
 		return old, false, cl.end()
 	}
-	var will *remains
+	left = &remains{absence: cl.absence}
 	if old = cl.conn; old != nil && cl.session.Will != nil && cl.session.Will.DelayInterval == 0 {
-		will = &remains{will: cl.session.Will}
+		left.will = cl.session.Will
 	}
-	cl.conn, cl.absence = c, nil
+	ack.SessionPresent = cl.met // [MQTT-3.2.2-3]
+	cl.conn, cl.met, cl.absence = c, true, nil
 	c.client = cl
 	c.attached.Store(true)
 	cl.session.Attach(p)
 	cl.session.SetExpiry(cl.broker.expiryOf(p))
-	ack.SessionPresent = !created // [MQTT-3.2.2-3]
 	c.feed()
 	c.out.Packet(ack, p.Version, 0)
 	c.writing = true
 	cl.session.Fill(&c.out, now())
-	return old, true, will
+	return old, true, left
 }
 
 // expiryOf is the Session Expiry Interval of a CONNECT in seconds.
@@ -122,17 +124,17 @@ type remains struct {
 	will          *packet.Will
 	subscriptions []*session.Subscription
 	orphans       []session.Orphan
-	replay        []replay
+	absence       *absence // that is over
 	ended         bool
 }
 
 // end ends the session. The client is locked; bury does the rest.
 func (cl *client) end() *remains {
 	left := &remains{
-		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), replay: cl.replay, ended: true,
+		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), absence: cl.absence, ended: true,
 	}
-	cl.gone, cl.conn, cl.replay = true, nil, nil
-	cl.session.Detach()
+	cl.gone, cl.conn, cl.replay, cl.absence = true, nil, nil, nil
+	cl.session.Discard() // a retained message may hold on to its publisher
 	return left
 }
 
@@ -140,6 +142,9 @@ func (cl *client) end() *remains {
 // the messages that the other members of its shares get now. old is the
 // connection it had.
 func (b *Broker) bury(cl *client, old *conn, left *remains) {
+	if left.absence != nil {
+		b.clock.stop(&left.absence.alarm)
+	}
 	if left.ended {
 		b.mu.Lock()
 		if b.clients[cl.id] == cl {

@@ -18,6 +18,7 @@ type client struct {
 	mu      sync.Mutex // guards what follows, and conn.out
 	session *session.Session
 	conn    *conn // nil: absent
+	met     bool  // it has been connected
 	gone    bool  // the session has ended
 	replay  []replay
 	absence *absence // nil while connected

@@ -23,14 +23,15 @@ type conn struct {
 	client *client      // set once, by attach, before attached
 	alarm  alarm        // CONNECT deadline, then keep alive
 	active atomic.Int64 // when bytes came last, as time since the broker's start
-	// attached tells other goroutines that client is set.
-	attached atomic.Bool
+	// attached tells other goroutines that client is set, detached the reading
+	// one that its client has gone on without it.
+	attached, detached atomic.Bool
 
 	// Of the reading goroutine.
 	version   packet.Version
 	bridge    bool       // the client is a bridge of MQTT 3.x
 	molt      bool       // to go on in a new goroutine
-	sizeLimit uint32     // the client's Maximum Packet Size before it has a session; zero: none
+	sizeLimit uint32     // the client's Maximum Packet Size; zero: none
 	partial   []byte     // a packet that has not arrived whole
 	publisher *publisher // nil until the first PUBLISH
 	scratch   *scratch   // while there are bytes to handle
@@ -142,6 +143,9 @@ func (c *conn) readStream() ([]byte, error) {
 // process handles all whole packets of in and keeps the rest. What they led to
 // is sent at the end, in as few writes as can be: the commit point.
 func (c *conn) process(in []byte) (err error) {
+	if c.detached.Load() {
+		return packet.SessionTakenOver // or another reason that the client was given
+	}
 	if c.scratch == nil {
 		c.scratch = borrowScratch()
 	}
@@ -170,7 +174,9 @@ func (c *conn) process(in []byte) (err error) {
 		}
 		err = c.guard(s, p)
 	}
-	c.version = d.Version
+	if c.client == nil { // who takes over reads it
+		c.version = d.Version
+	}
 	if len(rest) < len(in) || len(rest) > longPacket { // [MQTT-3.1.2-22]
 		c.active.Store(int64(s.now.Sub(c.broker.started)))
 	}
@@ -250,7 +256,7 @@ func (c *conn) handle(s *scratch, p packet.Packet) error {
 func (c *conn) reply(s *scratch, p packet.Packet) {
 	mark := len(s.replies)
 	b, err := p.Append(s.replies, c.version)
-	if limit := c.client.session.MaximumPacketSize(); err != nil || limit > 0 && len(b)-mark > int(limit) {
+	if limit := c.sizeLimit; err != nil || limit > 0 && len(b)-mark > int(limit) {
 		return
 	}
 	s.replies = b
@@ -265,6 +271,7 @@ func (c *conn) commit(s *scratch) {
 	if len(s.replies) > 0 {
 		c.commitReplies(s)
 	}
+	s.answered = 0 // also of answers that were too large to send
 	c.broker.settle(s)
 }
 

@@ -92,15 +92,15 @@ const goodbyeTimeout = 5 * time.Second
 // sayGoodbye closes the connection, which its client has been detached from,
 // when what waits, and p if the client understands it, has been written.
 func (c *conn) sayGoodbye(p *packet.Disconnect) {
+	c.detached.Store(true)
 	c.client.mu.Lock()
 	claimed := !c.writing
 	c.closing = true
 	if c.version == packet.V5 {
 		c.feed()
-		limit := c.client.session.MaximumPacketSize()
-		if !c.out.Packet(p, c.version, limit) { // [MQTT-3.14.2-3]
+		if !c.out.Packet(p, c.version, c.sizeLimit) { // [MQTT-3.14.2-3]
 			p.ReasonString = ""
-			c.out.Packet(p, c.version, limit)
+			c.out.Packet(p, c.version, c.sizeLimit)
 		}
 	}
 	c.writing = true
@@ -184,6 +184,9 @@ func (c *conn) onAlarm(t time.Time) {
 	if !current || !connected {
 		c.net.Close() // the time for a goodbye is over
 		return
+	}
+	if c.keepAlive == 0 {
+		return // the CONNECT came in the last moment
 	}
 	due := c.broker.started.Add(time.Duration(c.active.Load()) + c.patience())
 	if left := due.Sub(t); left > 0 {

@@ -23,11 +23,11 @@ func (a *absence) next() time.Time {
 }
 
 // detach ends the connection's part in its session. keepWill is false after a
-// DISCONNECT that deletes the will. It reports whether c was still the client's
-// connection.
+// DISCONNECT that deletes the will, and nobody's is published because the broker
+// stops. It reports whether c was still the client's connection.
 func (b *Broker) detach(c *conn, keepWill bool) bool {
 	cl := c.client
-	left, away, was := cl.leave(c, keepWill)
+	left, away, was := cl.leave(c, keepWill && b.context.Err() == nil)
 	if !was {
 		return false
 	}
@@ -36,7 +36,7 @@ func (b *Broker) detach(c *conn, keepWill bool) bool {
 		b.bury(cl, nil, left)
 	}
 	if away != nil {
-		b.await(away)
+		cl.await(away)
 	}
 	return true
 }
@@ -75,10 +75,22 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 }
 
 // await sets the alarm of an absent client.
-func (b *Broker) await(away *absence) {
-	if at := away.next(); !at.IsZero() {
-		b.clock.set(&away.alarm, at)
+func (cl *client) await(away *absence) {
+	at := away.next()
+	if at.IsZero() {
+		return
 	}
+	clock := cl.broker.clock
+	clock.set(&away.alarm, at)
+	if !cl.is(away) { // it came back meanwhile
+		clock.stop(&away.alarm)
+	}
+}
+
+func (cl *client) is(away *absence) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.absence == away
 }
 
 // onAlarm publishes the will, or ends the session, of a client that has not
@@ -93,7 +105,7 @@ func (cl *client) onAlarm(t time.Time) {
 		}
 	}
 	if away != nil {
-		b.await(away)
+		cl.await(away)
 	}
 }
 

@@ -77,7 +77,7 @@ func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscr
 	old := cl.session.Subscribe(sub)
 	cl.mu.Unlock()
 	b.index.replace(cl, old, sub)
-	if cl.ended() { // meanwhile: bury may have looked before the index knew
+	if !cl.subscribed(sub) { // not any more: who took it away may have looked before the index knew
 		b.index.replace(cl, sub, nil)
 	}
 	return sub, old != nil, nil
@@ -103,10 +103,10 @@ func newSubscription(p *packet.Subscription) (*session.Subscription, error) {
 	return sub, nil
 }
 
-func (cl *client) ended() bool {
+func (cl *client) subscribed(sub *session.Subscription) bool {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	return cl.gone
+	return !cl.gone && cl.session.Subscribed(sub)
 }
 
 // handleUnsubscribe takes an UNSUBSCRIBE. What is under way is still delivered
