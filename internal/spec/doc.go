@@ -4,7 +4,7 @@
 // nothing in this repository can show it. The list is statements.txt.
 //
 // Its one invariant: every statement that binds a server is cited by a dialogue or a test, or has a reason why not. The
-// test in this package prints the gap.
+// test in this package fails on a gap.
 //
 // A dialogue cites in a line that starts with #, a Go test anywhere in its text:
 //
