@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -20,6 +21,8 @@ type Env struct {
 	Stderr  io.Writer
 	// Getenv reads an environment variable.
 	Getenv func(name string) string
+	// Dial opens the connections of the tools; nil: those of package net.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // A command is a row of the table of subcommands.
@@ -34,6 +37,8 @@ type command struct {
 // commands are the subcommands, in the order of the help.
 var commands = []command{
 	{"run", "run the broker", runBroker},
+	{"pub", "publish messages", pub},
+	{"sub", "subscribe to topics and print the messages", sub},
 	{"version", "print the version", printVersion},
 }
 
@@ -80,7 +85,7 @@ func dispatch(ctx context.Context, env Env, name string, args []string) int {
 			return c.run(ctx, env, args)
 		}
 	}
-	fmt.Fprintf(env.Stderr, "Error: Unknown command '%s'%s\n", name, suggestion(name))
+	say(env.Stderr, "Error: Unknown command '%s'%s\n", name, suggestion(name))
 	return usageStatus
 }
 
@@ -90,17 +95,21 @@ func help(ctx context.Context, env Env, args []string) int {
 		env.Program += " " + args[0]
 		return dispatch(ctx, env, args[0], []string{"--help"})
 	}
-	fmt.Fprintf(env.Stdout, "%s\n\nUsage: zancudo [command] [flags]\n\n", version())
+	say(env.Stdout, "%s\n\nUsage: zancudo [command] [flags]\n\n", version())
 	for _, c := range commands {
-		fmt.Fprintf(env.Stdout, "  %-9s %s\n", c.name, c.summary)
+		say(env.Stdout, "  %-9s %s\n", c.name, c.summary)
 	}
-	fmt.Fprintf(env.Stdout, "  %-9s %s\n", "help", "explain a command: zancudo help pub")
-	fmt.Fprint(env.Stdout, "\nWithout a command, zancudo runs the broker.\n")
+	say(env.Stdout, "  %-9s %s\n", "help", "explain a command: zancudo help pub")
+	say(env.Stdout, "\nWithout a command, zancudo runs the broker.\n")
 	return 0
 }
 
+// say writes a message for the user. One that cannot be written has nobody to
+// read it.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
 func printVersion(_ context.Context, env Env, _ []string) int {
-	fmt.Fprintln(env.Stdout, version())
+	say(env.Stdout, "%s\n", version())
 	return 0
 }
 
