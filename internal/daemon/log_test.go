@@ -1,0 +1,179 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+func TestLines(t *testing.T) {
+	t.Parallel()
+	const me = "192.168.1.9:50000"
+	for _, tt := range []struct {
+		level   slog.Level
+		message string
+		attrs   []any
+		want    string
+	}{
+		{slog.LevelInfo, msgAccepted, []any{"remote", me, "listener", "[::]:1883"}, "New connection from 192.168.1.9:50000 on port 1883."},
+		{slog.LevelInfo, msgAccepted, []any{"remote", "[::1]:50000", "listener", "[::1]:1883"}, "New connection from ::1:50000 on port 1883."},
+		{
+			slog.LevelInfo, msgConnected,
+			[]any{"client", "a b", "remote", me, "version", packet.V5.String(), "clean", false, "keepalive", uint16(42), "user", "NAME"},
+			"New client connected from 192.168.1.9:50000 as a b (p5, c0, k42, u'NAME').",
+		},
+		{
+			slog.LevelInfo, msgConnected,
+			[]any{"client", "x", "remote", me, "version", packet.V311.String(), "clean", true, "keepalive", uint16(60)},
+			"New client connected from 192.168.1.9:50000 as x (p4, c1, k60).",
+		},
+		{
+			slog.LevelInfo, msgConnected,
+			[]any{"client", "x", "remote", me, "version", packet.V31.String(), "clean", true, "keepalive", uint16(0)},
+			"New client connected from 192.168.1.9:50000 as x (p3, c1, k0).",
+		},
+		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me}, "Client x [192.168.1.9:50000] disconnected."},
+		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", io.EOF}, "Client x [192.168.1.9:50000] disconnected: connection closed by client."},
+		{
+			slog.LevelInfo, msgDisconnected,
+			[]any{"client", "x", "remote", me, "err", fmt.Errorf("line 12 denies: %w", packet.NotAuthorized)},
+			"Client x [192.168.1.9:50000] disconnected: not authorised.",
+		},
+		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.KeepAliveTimeout}, "Client x [192.168.1.9:50000] disconnected: exceeded timeout."},
+		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.SessionTakenOver}, "Client x [192.168.1.9:50000] disconnected: session taken over."},
+		{
+			slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", fmt.Errorf("second CONNECT: %w", packet.ProtocolError)},
+			"Client x [192.168.1.9:50000] disconnected: second CONNECT: protocol error.",
+		},
+		{
+			slog.LevelInfo, msgRefused, []any{"remote", me, "reason", "0x87", "client", "x", "err", fmt.Errorf("no such user: %w", packet.NotAuthorized)},
+			"Client x [192.168.1.9:50000] disconnected: not authorised.",
+		},
+		{slog.LevelInfo, msgRefused, []any{"remote", me, "err", "no CONNECT in time"}, "Connection from 192.168.1.9:50000 rejected: no CONNECT in time."},
+		{slog.LevelInfo, msgRefused, []any{"remote", me, "err", fmt.Errorf("a: %w", packet.MalformedPacket)}, "Connection from 192.168.1.9:50000 rejected: a: malformed packet."},
+		// A client cannot begin a line, nor play with a terminal.
+		{
+			slog.LevelInfo, msgConnected,
+			[]any{"client", "x\n1: Client y", "remote", me, "version", "5.0", "clean", true, "keepalive", 0, "user", "\x1b[2J\u202eü\xff"},
+			`New client connected from 192.168.1.9:50000 as x\n1: Client y (p5, c1, k0, u'\x1b[2J\u202eü\xff').`,
+		},
+		{levelInformation, msgStarting, []any{"version", "zancudo version 1"}, "zancudo version 1 starting"},
+		{levelInformation, msgRunning, []any{"version", "zancudo version 1"}, "zancudo version 1 running"},
+		{levelInformation, msgTerminating, []any{"version", "zancudo version 1"}, "zancudo version 1 terminating"},
+		{levelInformation, msgLoaded, []any{"file", ""}, "Using default config."},
+		{levelInformation, msgLoaded, []any{"file", "a.conf"}, "Config loaded from a.conf."},
+		{levelInformation, msgOpening, []any{"listener", "127.0.0.1:1883"}, "Opening ipv4 listen socket on port 1883."},
+		{levelInformation, msgOpening, []any{"listener", "[::1]:1883"}, "Opening ipv6 listen socket on port 1883."},
+		{levelInformation, msgOpening, []any{"listener", "[::]:1883"}, "Opening ipv4 and ipv6 listen socket on port 1883."},
+		{slog.LevelInfo, msgAnonymous, []any{"listener", "[::]:1883"}, "Everybody who can reach it may use port 1883 (allow_anonymous true)."},
+		{slog.LevelWarn, msgConfiguration, []any{"text", "not supported yet: user (line 3)"}, "Warning: not supported yet: user (line 3)."},
+		{slog.LevelWarn, msgSignal, []any{"signal", "hangup"}, "Warning: Signal 'hangup' asks for what is not supported yet; nothing changes."},
+		{slog.LevelError, "listener failed", []any{"err", errors.New("bad\nthing")}, `Error: listener failed: err bad\nthing.`},
+		{slog.LevelDebug, "message refused", []any{"client", "x", "topic", ""}, `message refused: client x, topic "".`},
+		{slog.LevelDebug, "message refused", nil, `message refused.`},
+	} {
+		var b bytes.Buffer
+		h := &classic{out: &output{writers: []io.Writer{&b}}, types: config.LogAll, timestamp: true, connections: true}
+		r := slog.NewRecord(time.Unix(1700000000, 5), tt.level, tt.message, 0)
+		r.Add(tt.attrs...)
+		if err := h.Handle(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := b.String(), "1700000000: "+tt.want+"\n"; got != want {
+			t.Errorf("%s:\ngot  %swant %s", tt.message, got, want)
+		}
+	}
+}
+
+func TestLogTypes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ conf, want string }{
+		{"", "Error: e. Warning: w. notice. information."},
+		{"log_type error", "Error: e."},
+		{"log_type notice\nlog_type warning", "Warning: w. notice."},
+		{"log_type information", "information."},
+		{"log_type all", "Error: e. Warning: w. notice. information. debug."},
+		{"log_type none", ""},
+		{"log_dest none", ""},
+		{"log_dest syslog", "Error: e. Warning: w. notice. information."}, // not built: better here than nowhere
+		{"log_dest stdout", "out: Error: e. out: Warning: w. out: notice. out: information."},
+		{"log_dest stdout\nlog_dest stderr\nlog_type error", "out: Error: e. Error: e."},
+	} {
+		var b bytes.Buffer
+		logger := newLogger(parse(t, "log_timestamp false\n"+tt.conf), &prefixed{&b}, &b)
+		logger.Error("e")
+		logger.Warn("w")
+		logger.Info("notice")
+		logger.Log(t.Context(), levelInformation, "information")
+		logger.Debug("debug")
+		if got := strings.Join(strings.Fields(b.String()), " "); got != tt.want {
+			t.Errorf("%q:\ngot  %s\nwant %s", tt.conf, got, tt.want)
+		}
+	}
+}
+
+// prefixed is standard output as a test sees it beside standard error.
+type prefixed struct{ w io.Writer }
+
+func (p *prefixed) Write(b []byte) (int, error) { return fmt.Fprintf(p.w, "out: %s", b) }
+
+func TestConnectionMessages(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	logger := newLogger(parse(t, "log_timestamp false\nconnection_messages false"), nil, &b)
+	logger.Info(msgAccepted, "remote", "1.2.3.4:5", "listener", "0.0.0.0:1883")
+	logger.Info(msgConnected, "client", "x")
+	logger.Info(msgDisconnected, "client", "x")
+	logger.Info(msgRefused, "remote", "1.2.3.4:5", "err", "x")
+	if got, want := b.String(), "Connection from 1.2.3.4:5 rejected: x.\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestHandlerAttributes(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	logger := newLogger(parse(t, "log_timestamp false"), nil, &b)
+	logger.With("a", 1).WithGroup("g").With("b", 2).Info("said", "c", 3)
+	logger.With("client", "x").Info(msgDisconnected, "remote", "1.2.3.4:5")
+	if got, want := b.String(), "said: a 1, g.b 2, g.c 3.\nClient x [1.2.3.4:5] disconnected.\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A line is one write, whoever else writes.
+func TestWholeLines(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer // has no lock of its own
+	logger := newLogger(parse(t, ""), nil, &b)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				logger.Info("said", "text", strings.Repeat("x", 100))
+			}
+		})
+	}
+	wg.Wait()
+	if got := strings.Count(b.String(), "x.\n"); got != 800 {
+		t.Errorf("got %d lines, want 800", got)
+	}
+}
+
+func parse(t *testing.T, text string) *config.Config {
+	t.Helper()
+	c, err := config.Parse("a.conf", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
