@@ -1,0 +1,165 @@
+package interop
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const root = "../.." // the module's
+
+// anotherBroker names the variable that holds the HOST:PORT of a broker to test instead of our own.
+const anotherBroker = "ZANCUDO_INTEROP_BROKER"
+
+// startBroker builds and starts the program, and returns where it listens. It is stopped when the test ends, and must
+// then say goodbye with status 0.
+func startBroker(t *testing.T) (host, port string) {
+	t.Helper()
+	if address := os.Getenv(anotherBroker); address != "" {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			t.Fatalf("%s: %v", anotherBroker, err)
+		}
+		return host, port
+	}
+	readSources(t)
+	bin := filepath.Join(t.TempDir(), "zancudo")
+	args := []string{"build", "-o", bin}
+	if raceDetector() {
+		args = append(args, "-race")
+	}
+	build(t, root, "go", append(args, "./cmd/zancudo")...)
+	host, port = "127.0.0.1", freePort(t)
+	printed := &output{}
+	cmd := exec.Command(bin, "run", "-p", port) // its end is in the cleanup
+	cmd.Stdout, cmd.Stderr = printed, printed
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // its status is in ProcessState
+	}()
+	t.Cleanup(func() { stopBroker(t, cmd, ended, printed) })
+	awaitBroker(t, net.JoinHostPort(host, port), ended)
+	return host, port
+}
+
+func stopBroker(t *testing.T, cmd *exec.Cmd, ended <-chan struct{}, printed *output) {
+	t.Helper()
+	_ = cmd.Process.Signal(os.Interrupt) // fails where it has ended by itself, which its status tells
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the broker does not stop when interrupted")
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("the broker ended with status %d", code)
+	}
+	if t.Failed() {
+		t.Logf("the broker printed:\n%s", printed)
+	}
+}
+
+func awaitBroker(t *testing.T, address string, ended <-chan struct{}) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case <-ended:
+			t.Fatal("the broker ended before it listened")
+		case <-deadline:
+			t.Fatalf("the broker does not listen: %v", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// readSources looks at every file the program is built from, so that go test runs this test again when one changes.
+func readSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		hidden := name != root && strings.HasPrefix(entry.Name(), ".")
+		if entry.IsDir() && (hidden || slices.Contains([]string{"node_modules", "testdata"}, entry.Name())) {
+			return fs.SkipDir
+		}
+		if err == nil && (filepath.Ext(name) == ".go" || entry.Name() == "go.mod") {
+			_, err = os.Stat(name)
+		}
+		if errors.Is(err, fs.ErrNotExist) { // gone meanwhile
+			err = nil
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// raceDetector reports whether the test runs with the race detector; then the broker does as well.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// freePort returns a port that is free on both loopback addresses, below those that the kernel gives to outgoing
+// connections.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(10000))
+		free := true
+		for _, host := range []string{"127.0.0.1", "::1"} {
+			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, port))
+			if err == nil {
+				l.Close()
+			}
+			free = free && !errors.Is(err, syscall.EADDRINUSE) // without IPv6 there is no ::1, and that is well
+		}
+		if free {
+			return port
+		}
+	}
+	t.Fatal("no port is free on both 127.0.0.1 and ::1")
+	return ""
+}
+
+// output is a buffer that a process fills while a test reads it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
