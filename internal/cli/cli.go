@@ -39,6 +39,7 @@ var commands = []command{
 	{"run", "run the broker", runBroker},
 	{"pub", "publish messages", pub},
 	{"sub", "subscribe to topics and print the messages", sub},
+	{"bench", "measure a broker", runBench},
 	{"version", "print the version", printVersion},
 }
 
