@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -116,6 +117,22 @@ func (c *conn) startReplay(s *scratch, replays []replay) {
 	cl.mu.Unlock()
 	if claimed {
 		s.touched = append(s.touched, c)
+	}
+}
+
+// stopReplay lets go of the retained messages that old has still to get, or
+// leaves them to sub. The client is locked; old may be nil.
+func (cl *client) stopReplay(old, sub *session.Subscription) {
+	if old == nil || len(cl.replay) == 0 {
+		return
+	}
+	if sub == nil {
+		cl.replay = slices.DeleteFunc(cl.replay, func(r replay) bool { return r.sub == old })
+	}
+	for i := range cl.replay {
+		if cl.replay[i].sub == old {
+			cl.replay[i].sub = sub
+		}
 	}
 }
 

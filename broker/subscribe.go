@@ -75,6 +75,11 @@ func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscr
 		return nil, false, fmt.Errorf("more than %d subscriptions: %w", b.options.MaxSubscriptions, packet.QuotaExceeded)
 	}
 	old := cl.session.Subscribe(sub)
+	if p.RetainHandling == packet.SendRetained {
+		cl.stopReplay(old, nil) // it begins anew
+	} else {
+		cl.stopReplay(old, sub)
+	}
 	cl.mu.Unlock()
 	b.index.replace(cl, old, sub)
 	if !cl.subscribed(sub) { // not any more: who took it away may have looked before the index knew
@@ -119,6 +124,7 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 			return packet.SessionTakenOver
 		}
 		old := c.client.session.Unsubscribe(filter)
+		c.client.stopReplay(old, nil) // [MQTT-3.10.4-2]
 		c.client.mu.Unlock()
 		if old != nil {
 			c.broker.index.replace(c.client, old, nil)
