@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestRunErrors(t *testing.T) {
+	t.Parallel()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	bad := filepath.Join(t.TempDir(), "bad.conf")
+	if err := os.WriteFile(bad, []byte("max_qos 3\nlistner 1883\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const (
+		number = "\nA port is a number between 1 and 65535, as in '-p 1884'.\n"
+		name   = "\nName it, as in '-c mosquitto.conf'.\n"
+	)
+	for _, tt := range []struct {
+		args   string
+		status int
+		stderr string
+	}{
+		{"-p 0", 3, "Error: Invalid port specified (0)." + number},
+		{"-p 65536", 3, "Error: Invalid port specified (65536)." + number},
+		{"--port -1", 3, "Error: Invalid port specified (-1)." + number},
+		{"--port=mqtt", 3, "Error: Invalid port specified (mqtt)." + number},
+		{"-p", 3, "Error: -p argument given, but no port specified.\nGive a number, as in '-p 1884'.\n"},
+		{"-c", 3, "Error: -c argument given, but no config file specified." + name},
+		{"--config-file=", 3, "Error: -c argument given, but no config file specified." + name},
+		{"-c /nonexistent/x.conf", 3, "Error: Unable to open config file '/nonexistent/x.conf'.\n" +
+			"There is no such file: check its name after -c, or leave -c out to serve this machine only.\n"},
+		{"-c " + bad, 3, "Error: 'max_qos' must be between 0 and 2 inclusive.\nError found at " + bad + ":1. It is 3.\n" +
+			"Error: Unknown configuration variable 'listner'\nError found at " + bad + ":2. Did you mean 'listener'?\n"},
+		{"--test-config -c " + bad, 3, "Error: 'max_qos' must be between 0 and 2 inclusive.\nError found at " + bad + ":1. It is 3.\n" +
+			"Error: Unknown configuration variable 'listner'\nError found at " + bad + ":2. Did you mean 'listener'?\n"},
+		{"--x", 3, "Error: Unknown option '--x'.\n'--help' lists the options; the configuration file comes after -c.\n"},
+		{"mosquitto.conf", 3, "Error: Unknown option 'mosquitto.conf'.\n'--help' lists the options; the configuration file comes after -c.\n"},
+		{"-d", 3, "Error: -d is not supported yet.\nLeave it out, and let systemd, or '&' in a shell, put the broker into the background.\n"},
+		{"--tls-keylog x", 3, "Error: --tls-keylog is not supported yet.\nLeave it out; there is no TLS in this version.\n"},
+		{strings.Repeat("-p 1 ", 11), 3, "Error: Only 10 ports can be specified.\nWrite 'listener' lines into a file and name it with -c.\n"},
+		{"-q -p " + port, 1, "Error: Address already in use: port " + port + " of 127.0.0.1. " +
+			"Stop the program that listens there, perhaps another broker, or choose another port, with -p or in the configuration.\n"},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			t.Parallel()
+			for _, called := range []string{"zancudo run", "mosquitto"} {
+				status, stdout, stderr := execute(t.Context(), called+" "+tt.args)
+				if status != tt.status || stdout != "" || stderr != tt.stderr {
+					t.Errorf("%s: status %d, want %d\nstdout %q\nstderr\n%swant\n%s", called, status, tt.status, stdout, stderr, tt.stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestRunAnswers(t *testing.T) {
+	t.Parallel()
+	good := filepath.Join(t.TempDir(), "good.conf")
+	if err := os.WriteFile(good, []byte("listener 1883\nallow_anonymous true\npid_file x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ line, stdout, stderr string }{
+		{"mosquitto -h", "Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n", ""},
+		{"mosquitto --help -p 1884", "Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n", ""},
+		{"zancudo run --help", "Usage: zancudo run [-c config_file] [-d] [-h] [-p port] [-v]\n", ""},
+		{"zancudo help run", "Usage: zancudo run [-c config_file] [-d] [-h] [-p port] [-v]\n", ""},
+		{"mosquitto --version", "zancudo version ", ""},
+		{"zancudo --version", "zancudo version ", ""},
+		{"zancudo -c " + good + " --test-config", "Configuration file is OK.\n", "Warning: not supported yet: pid_file (line 3).\n"},
+	} {
+		status, stdout, stderr := execute(t.Context(), tt.line)
+		if status != 0 || !strings.Contains(stdout, tt.stdout) || stderr != tt.stderr {
+			t.Errorf("%s: status %d\nstdout\n%swant\n%sstderr\n%swant\n%s", tt.line, status, stdout, tt.stdout, stderr, tt.stderr)
+		}
+	}
+}
+
+// A broker that is told to stop before it has begun ends as well.
+func TestRunStops(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a.conf")
+	if err := os.WriteFile(file, []byte("log_dest stdout\nlog_timestamp false\nlog_type warning\npersistence true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct{ flags, stdout string }{
+		{"", "Warning: not supported yet: persistence (line 4): sessions and retained messages are in memory only and end with the process.\n"},
+		{" -v", "zancudo version "},
+		{" -q", ""},
+		{" -q -v", ""},
+	} {
+		status, stdout, stderr := execute(ctx, "zancudo -p "+freePort(t)+" -c "+file+tt.flags)
+		if status != 0 || !strings.HasPrefix(stdout, tt.stdout) || tt.stdout == "" && stdout != "" || stderr != "" {
+			t.Errorf("%q: status %d\nstdout\n%swant\n%sstderr\n%s", tt.flags, status, stdout, tt.stdout, stderr)
+		}
+	}
+}
+
+// execute runs a command line.
+func execute(ctx context.Context, line string) (status int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	status = Main(ctx, strings.Fields(line), strings.NewReader(""), &out, &err)
+	return status, out.String(), err.String()
+}
+
+// freePort returns a port that is free now, below those that the kernel gives
+// to outgoing connections.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(10000))
+		if l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
