@@ -74,7 +74,8 @@ func stopBroker(t *testing.T, cmd *exec.Cmd, ended <-chan struct{}, printed *out
 		t.Errorf("the broker ended with status %d", code)
 	}
 	if t.Failed() {
-		t.Logf("the broker printed:\n%s", printed)
+		lines := slices.Collect(strings.Lines(printed.String()))
+		t.Logf("the broker printed at last:\n%s", strings.Join(lines[max(0, len(lines)-100):], ""))
 	}
 }
 

@@ -65,6 +65,14 @@ var clients = []client{
 		build(t, ".", cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-o", bin, script(t, "c/exchanges.c"), "-lpaho-mqtt3a", "-lpthread")
 		return []string{bin}
 	}},
+	{name: "node", versions: []string{"3", "4", "5"}, prepare: func(t *testing.T) []string {
+		t.Helper()
+		node := program(t, "node", "nodejs")
+		if _, err := os.Stat("node/node_modules/mqtt"); err != nil {
+			missing(t, "MQTT.js is not installed: npm ci in test/interop/node")
+		}
+		return []string{node, script(t, "node/exchanges.js")}
+	}},
 }
 
 // limit is for all exchanges of one client in one version; most take seconds, expiry a little more than one.
