@@ -20,15 +20,16 @@ type Client struct {
 	ending  atomic.Bool        // the owner wants no other connection
 	deaf    atomic.Bool        // messages are ignored
 
-	mu       sync.Mutex
-	changed  sync.Cond // what wait waits for
-	waiters  int       // how many do
-	conn     *conn     // nil: none
-	err      error     // why the client ended
-	flights  flights
-	lastID   uint16
-	requests map[uint16]chan packet.Packet // SUBSCRIBE and UNSUBSCRIBE without an answer
-	received map[uint16]struct{}           // QoS 2 messages received, not released; the reader's own
+	mu        sync.Mutex
+	changed   sync.Cond // what wait waits for
+	waiters   int       // how many do
+	conn      *conn     // nil: none
+	err       error     // why the client ended
+	flights   flights
+	lastID    uint16
+	listening bool                          // the server may be sending messages
+	requests  map[uint16]chan packet.Packet // SUBSCRIBE and UNSUBSCRIBE without an answer
+	received  map[uint16]struct{}           // QoS 2 messages received, not released; the reader's own
 }
 
 // New returns a Client that is not connected.
@@ -185,6 +186,7 @@ func (c *Client) request(ctx context.Context, p packet.Packet, id *uint16) (pack
 		return nil, err
 	}
 	*id = c.newID()
+	c.listening = true
 	if err := c.conn.append(p); err != nil {
 		c.mu.Unlock()
 		return nil, err
@@ -219,14 +221,14 @@ func (c *Client) Wait(ctx context.Context) error {
 // session. OnMessage may call it; what it was called with is still acknowledged.
 func (c *Client) StopReceiving() { c.deaf.Store(true) }
 
-// linger is how long Disconnect waits for the server to close the connection.
-// Closing first, with packets unread, would reset it, and what was just written
-// could be lost.
+// linger is how long Disconnect waits for the server to close the connection,
+// if it may be sending messages. Closing first, with packets unread, would reset
+// the connection, and what was just written could be lost.
 const linger = time.Second
 
-// Disconnect sends p behind all that was published, waits for the server to
-// close the connection, and ends the Client. When ctx is done it closes at once.
-// Messages without acknowledgement are given up; see Wait.
+// Disconnect sends p behind all that was published and ends the Client, one with
+// subscriptions when the server has closed the connection. When ctx is done it
+// closes at once. Messages without acknowledgement are given up; see Wait.
 func (c *Client) Disconnect(ctx context.Context, p *packet.Disconnect) error {
 	c.ending.Store(true)
 	c.StopReceiving()
@@ -241,8 +243,9 @@ func (c *Client) Disconnect(ctx context.Context, p *packet.Disconnect) error {
 			err = c.wait(ctx, func() bool { return n.written() || c.conn != n })
 		}
 	}
+	listening := c.listening
 	c.mu.Unlock()
-	if n != nil && err == nil {
+	if n != nil && err == nil && listening {
 		select {
 		case <-n.gone:
 		case <-time.After(linger):

@@ -403,7 +403,7 @@ func TestDisconnectWaitsForItsOutput(t *testing.T) {
 			p.expect(sent(0, 0, big))
 		}
 		p.expect(&packet.Disconnect{})
-		p.expectEnd() // after the linger, as this server does not close
+		p.expectEnd()
 		must(t, <-published)
 	})
 }

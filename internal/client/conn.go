@@ -134,6 +134,7 @@ func (c *Client) attach(n *conn) {
 	}
 	// A server that speaks 3.1 does not say whether it has the session.
 	present := n.connack.SessionPresent || n.version == packet.V31 && !c.options.Connect.CleanStart
+	c.listening = c.listening || present
 	refused := n.resume(present)
 	c.conn = n
 	closed := c.err != nil

@@ -127,13 +127,17 @@ func TestServerDisconnects(t *testing.T) {
 func TestNothingIsReceivedAfterDisconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got int
-		c, _, p := start(t, client.Options{OnMessage: func(*packet.Publish) { got++ }}, &packet.Connack{})
+		c, _, p := start(t, client.Options{OnMessage: func(*packet.Publish) { got++ }}, &packet.Connack{SessionPresent: true})
 		go func() {
 			p.expect(&packet.Disconnect{})
 			p.send(sent(1, 1, "late"))
 			p.expectEnd() // and no PUBACK
 		}()
+		began := time.Now()
 		must(t, c.Disconnect(t.Context(), &packet.Disconnect{}))
+		if took := time.Since(began); took != time.Second { // this server does not close
+			t.Errorf("took %v", took)
+		}
 		if got != 0 {
 			t.Errorf("received %d messages", got)
 		}
