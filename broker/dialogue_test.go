@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -138,12 +139,15 @@ func setOption(o *broker.Options, p *plugs, key, value string) error {
 //	option moved joe:other.example refers joe to another server
 //	option mechanism RIDDLE        an authentication method, see riddle
 //	option deny publish a/#        nobody may do this; publish, subscribe or receive
+//	option deny_later receive a/#  nobody may from an hour after the start
 //	option panic a/b               asking for this topic is a bug in the plug
 type plugs struct {
 	users      map[string]string
 	moved      map[string]string
 	mechanisms map[string]bool
 	denied     map[broker.Action][]string
+	later      map[broker.Action][]string
+	start      time.Time
 	panics     string
 }
 
@@ -167,21 +171,28 @@ func (p *plugs) set(key, value string) error {
 	case "panic":
 		p.panics = value
 	case "deny":
-		word, filter, _ := strings.Cut(value, " ")
-		if p.denied == nil {
-			p.denied = map[broker.Action][]string{}
-		}
-		for _, a := range []broker.Action{broker.Publish, broker.Subscribe, broker.Receive} {
-			if a.String() == word {
-				p.denied[a] = append(p.denied[a], filter)
-				return nil
-			}
-		}
-		return errors.New("want publish, subscribe or receive")
+		return deny(&p.denied, value)
+	case "deny_later":
+		p.start = time.Now()
+		return deny(&p.later, value)
 	default:
 		return errors.New("is not known")
 	}
 	return nil
+}
+
+func deny(rules *map[broker.Action][]string, value string) error {
+	word, filter, _ := strings.Cut(value, " ")
+	if *rules == nil {
+		*rules = map[broker.Action][]string{}
+	}
+	for _, a := range []broker.Action{broker.Publish, broker.Subscribe, broker.Receive} {
+		if a.String() == word {
+			(*rules)[a] = append((*rules)[a], filter)
+			return nil
+		}
+	}
+	return errors.New("want publish, subscribe or receive")
 }
 
 func (p *plugs) into(o *broker.Options) {
@@ -191,7 +202,7 @@ func (p *plugs) into(o *broker.Options) {
 	case p.users != nil || p.moved != nil:
 		o.Authenticator = p
 	}
-	if p.denied != nil || p.panics != "" {
+	if p.denied != nil || p.later != nil || p.panics != "" {
 		o.Authorizer = p
 	}
 }
@@ -215,7 +226,11 @@ func (p *plugs) Authorize(_ *broker.Client, a broker.Action, name string) error 
 	if p.panics != "" && name == p.panics {
 		panic("a bug, as the dialogue wants it")
 	}
-	for _, filter := range p.denied[a] {
+	rules := p.denied[a]
+	if p.later != nil && time.Since(p.start) >= time.Hour {
+		rules = slices.Concat(rules, p.later[a])
+	}
+	for _, filter := range rules {
 		if filter == name || topic.Match(filter, name) {
 			return fmt.Errorf("%v of %s is denied: %w", a, name, packet.NotAuthorized)
 		}
