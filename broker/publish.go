@@ -173,9 +173,6 @@ func (c *conn) handlePubrel(s *scratch, p *packet.Pubrel) error {
 	if counted {
 		s.answered++
 	}
-	if c.version != packet.V5 {
-		s.pubcomp.ReasonCode = packet.Success
-	}
 	c.reply(s, &s.pubcomp)
 	return nil
 }

@@ -22,14 +22,14 @@ func (s *Session) Pubrec(out *Output, now time.Time, p *packet.Pubrec) {
 	switch {
 	case f == nil || f.qos != packet.ExactlyOnce:
 		if !p.ReasonCode.Failed() {
-			s.pubrel(out, p.PacketID, packet.PacketIdentifierNotFound)
+			s.pubrel(out, p.PacketID)
 		}
 	case p.ReasonCode.Failed():
 		s.sending.finish(f, i)
 		s.Fill(out, now)
 	default:
 		f.phase = released
-		s.pubrel(out, p.PacketID, packet.Success)
+		s.pubrel(out, p.PacketID)
 	}
 }
 

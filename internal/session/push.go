@@ -175,7 +175,7 @@ func (s *Session) resend(q *sending, out *Output, now time.Time) bool {
 	q.open++
 	q.bytes += len(f.message.Payload)
 	if f.phase == released {
-		s.pubrel(out, id, packet.Success)
+		s.pubrel(out, id)
 		return true
 	}
 	if !s.allowed(f.message) || !s.write(out, now, nil, &f.entry, id, true) { // [MQTT-3.3.1-1]
@@ -233,8 +233,8 @@ func (s *Session) trace(p *packet.Publish) {
 }
 
 // pubrel appends a PUBREL.
-func (s *Session) pubrel(out *Output, id uint16, code packet.ReasonCode) {
-	p := packet.Pubrel{Ack: packet.Ack{PacketID: id, ReasonCode: code}}
+func (s *Session) pubrel(out *Output, id uint16) {
+	p := packet.Pubrel{Ack: packet.Ack{PacketID: id}}
 	out.tail, _ = p.Append(out.tail, s.version) // nothing in it that could not be encoded
 	if s.Sent != nil {
 		s.Sent(&packet.Pubrel{Ack: p.Ack})

@@ -43,8 +43,7 @@ func (s *Session) Pubrel(p *packet.Pubrel) (answer packet.Pubcomp, counted bool)
 	answer.PacketID = p.PacketID
 	switch {
 	case !s.receiving.remove(p.PacketID):
-		answer.ReasonCode = packet.PacketIdentifierNotFound
-		return answer, false
+		return answer, false // no error: the client may not have got the first PUBCOMP
 	case s.inherited > 0:
 		s.inherited--
 		return answer, false
