@@ -56,6 +56,7 @@ func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscr
 	if sub, err = newSubscription(p); err != nil {
 		return nil, false, err
 	}
+	sub.QoS = min(sub.QoS, *b.options.MaxQoS) // granted, not refused [MQTT-3.2.2-10]
 	if id != 0 {
 		sub.IDs = []uint32{id}
 	}
@@ -88,14 +89,23 @@ func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscr
 	return sub, old != nil, nil
 }
 
-// newSubscription checks a filter and its options.
-func newSubscription(p *packet.Subscription) (*session.Subscription, error) {
-	group, filter, shared, err := topic.SplitShare(p.Filter)
+// splitFilter checks a filter as the client wrote it.
+func splitFilter(s string) (group, filter string, shared bool, err error) {
+	group, filter, shared, err = topic.SplitShare(s)
 	if err == nil {
 		err = topic.ValidateFilter(filter)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("filter %.80q: %w", p.Filter, malformedTopic(err, packet.TopicFilterInvalid))
+		err = fmt.Errorf("filter %.80q: %w", s, malformedTopic(err, packet.TopicFilterInvalid))
+	}
+	return group, filter, shared, err
+}
+
+// newSubscription checks a filter and its options.
+func newSubscription(p *packet.Subscription) (*session.Subscription, error) {
+	group, filter, shared, err := splitFilter(p.Filter)
+	if err != nil {
+		return nil, err
 	}
 	sub := &session.Subscription{Filter: p.Filter, QoS: p.QoS, NoLocal: p.NoLocal, RetainAsPublished: p.RetainAsPublished}
 	if !shared {
@@ -120,6 +130,9 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 	c.molt = true
 	ack := &packet.Unsuback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Filters))}
 	for i, filter := range p.Filters {
+		if _, _, _, err := splitFilter(filter); errors.Is(err, packet.MalformedPacket) { // [MQTT-4.7.1-1]
+			return err
+		}
 		if !c.client.current(c) {
 			return packet.SessionTakenOver
 		}
