@@ -117,8 +117,7 @@ func (k *clock) close() {
 	}
 }
 
-// up moves the alarm at a place towards the root, down away from it; both
-// return where it ended.
+// up moves the alarm at a place towards the root and returns where it ended.
 func (k *clock) up(place int) int {
 	for place > 1 && k.before(place, place/2) {
 		k.swap(place, place/2)
@@ -127,17 +126,18 @@ func (k *clock) up(place int) int {
 	return place
 }
 
-func (k *clock) down(place int) int {
+// down moves the alarm at a place away from the root.
+func (k *clock) down(place int) {
 	for {
 		child := 2 * place
 		if child > len(k.heap) {
-			return place
+			return
 		}
 		if child < len(k.heap) && k.before(child+1, child) {
 			child++
 		}
 		if !k.before(child, place) {
-			return place
+			return
 		}
 		k.swap(child, place)
 		place = child

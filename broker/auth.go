@@ -53,7 +53,7 @@ func (c *conn) handleAuth(s *scratch, p *packet.Auth) error {
 // check refuses an AUTH of another method or reason.
 func (x *exchange) check(p *packet.Auth, expected packet.ReasonCode) error {
 	if p.ReasonCode != expected {
-		return fmt.Errorf("AUTH says %v where %v is expected: %w", p.ReasonCode, expected, packet.ProtocolError)
+		return fmt.Errorf("AUTH says 0x%02X where 0x%02X is expected: %w", byte(p.ReasonCode), byte(expected), packet.ProtocolError)
 	}
 	if p.AuthenticationMethod != x.connect.AuthenticationMethod {
 		return fmt.Errorf("authentication method has changed: %w", packet.ProtocolError)

@@ -57,7 +57,7 @@ func New(o Options) *Broker {
 // Serve accepts connections until the listener fails or the broker is closed;
 // then it returns ErrClosed. It closes the listener.
 func (b *Broker) Serve(l net.Listener) error {
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if !b.track(l) {
 		return ErrClosed
 	}
@@ -104,7 +104,7 @@ func (b *Broker) accept(n net.Conn) {
 	c := &conn{broker: b, net: n}
 	c.alarm.ring = c.onAlarm
 	if !b.enroll(c) {
-		n.Close()
+		_ = n.Close()
 		return
 	}
 	c.socket.open(c)
@@ -174,7 +174,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	b.Close()
+	_ = b.Close()
 	return err
 }
 
@@ -182,7 +182,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 // goroutines have ended.
 func (b *Broker) Close() error {
 	for _, c := range b.stop() {
-		c.net.Close()
+		c.hangUp()
 	}
 	<-b.life.ended
 	b.clock.close()

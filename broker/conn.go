@@ -182,7 +182,7 @@ func (c *conn) process(in []byte) (err error) {
 	}
 	s.counts.bytes += uint64(len(in) - len(rest))
 	c.commit(s)
-	c.keep(in, rest)
+	c.keep(rest)
 	return err
 }
 
@@ -207,8 +207,9 @@ func (c *conn) packetLimit() uint32 {
 	return uint32(limit)
 }
 
-// keep saves the rest of in until more has arrived, and gives the scratch back.
-func (c *conn) keep(in, rest []byte) {
+// keep saves the beginning of a packet until more has arrived, and gives the
+// scratch back.
+func (c *conn) keep(rest []byte) {
 	switch {
 	case len(rest) == 0 && (c.socket.raw != nil || cap(c.partial) > 2048):
 		c.partial = nil
@@ -244,7 +245,7 @@ func (c *conn) handle(s *scratch, p packet.Packet) error {
 		c.reply(s, &packet.Pingresp{}) // [MQTT-3.12.4-1]
 		return nil
 	case *packet.Disconnect:
-		return c.handleDisconnect(s, p)
+		return c.handleDisconnect(p)
 	case *packet.Auth:
 		return c.handleAuth(s, p)
 	default:
@@ -288,6 +289,9 @@ func (c *conn) commitReplies(s *scratch) {
 	s.replies = s.replies[:0]
 	s.answered = 0
 }
+
+// hangUp closes the connection. There is nobody to tell that it failed.
+func (c *conn) hangUp() { _ = c.net.Close() }
 
 // id names the client in logs; empty before the CONNECT.
 func (c *conn) id() string {

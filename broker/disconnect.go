@@ -9,23 +9,30 @@ import (
 )
 
 // handleDisconnect takes a DISCONNECT of the client.
-func (c *conn) handleDisconnect(_ *scratch, p *packet.Disconnect) error {
+func (c *conn) handleDisconnect(p *packet.Disconnect) error {
 	if p.SessionExpiry != nil {
-		if c.client.current(c) {
-			wrong := c.client.session.Expiry() == 0 && *p.SessionExpiry != 0
-			if !wrong {
-				c.client.session.SetExpiry(c.broker.expiry(*p.SessionExpiry))
-			}
-			c.client.mu.Unlock()
-			if wrong {
-				return fmt.Errorf("session expiry interval was 0 in the CONNECT: %w", packet.ProtocolError)
-			}
+		if err := c.changeExpiry(*p.SessionExpiry); err != nil {
+			return err
 		}
 	}
 	if p.ReasonCode == packet.Success { // [MQTT-3.14.4-3]
 		return errDisconnected
 	}
 	return fmt.Errorf("client disconnected with %w", clientReason(p.ReasonCode))
+}
+
+// changeExpiry changes the Session Expiry Interval, which a client that had
+// none cannot ask for any more.
+func (c *conn) changeExpiry(seconds uint32) error {
+	if !c.client.current(c) {
+		return packet.SessionTakenOver
+	}
+	defer c.client.mu.Unlock()
+	if seconds != 0 && c.client.session.Expiry() == 0 {
+		return fmt.Errorf("session expiry interval was 0 in the CONNECT: %w", packet.ProtocolError)
+	}
+	c.client.session.SetExpiry(c.broker.expiry(seconds))
+	return nil
 }
 
 // clientReason is the reason a client gave for its DISCONNECT. The will is
@@ -41,7 +48,7 @@ func (c *conn) finish(err error) {
 	b.clock.stop(&c.alarm)
 	if c.client == nil {
 		c.refuse(err)
-		c.net.Close()
+		c.hangUp()
 		return
 	}
 	clean := errors.Is(err, errDisconnected)
@@ -49,7 +56,7 @@ func (c *conn) finish(err error) {
 	ours := errors.As(err, &reason) && reason.Failed()
 	if !b.detach(c, !clean) {
 		if !ours { // else who detached it says goodbye
-			c.net.Close()
+			c.hangUp()
 		}
 		return
 	}
@@ -61,7 +68,7 @@ func (c *conn) finish(err error) {
 		c.sayGoodbye(c.goodbye(err, reason)) // [MQTT-4.13.1-1]
 		return
 	}
-	c.net.Close()
+	c.hangUp()
 }
 
 // goodbye is the DISCONNECT that tells a client of err.
@@ -77,7 +84,7 @@ func (c *conn) goodbye(err error, reason packet.ReasonCode) *packet.Disconnect {
 // kick ends the connection from outside.
 func (c *conn) kick(err error) {
 	if !c.attached.Load() {
-		c.net.Close()
+		c.hangUp()
 		return
 	}
 	if c.broker.detach(c, true) {
@@ -111,7 +118,8 @@ func (c *conn) sayGoodbye(p *packet.Disconnect) {
 	}
 }
 
-// refuse answers a CONNECT that was not accepted, if it was one.
+// refuse answers a CONNECT that was not accepted, if it was one. That the
+// answer cannot be written changes nothing.
 func (c *conn) refuse(err error) {
 	b := c.broker
 	if gone(err) || errors.Is(err, errDisconnected) {
@@ -123,7 +131,7 @@ func (c *conn) refuse(err error) {
 	b.options.Logger.Info("connection refused", "remote", c.remote(), "reason", fmt.Sprintf("0x%02X", byte(reason)), "err", err)
 	switch {
 	case reason == packet.UnsupportedProtocolVersion && c.version == 0:
-		c.writeAs(packet.V311, &packet.Connack{ReasonCode: reason})
+		_ = c.writeAs(packet.V311, &packet.Connack{ReasonCode: reason})
 	case c.version == packet.V5:
 		ack := &packet.Connack{ReasonCode: reasonIn(packet.CONNACK, reason), ReasonString: reasonString(err, reason)}
 		var referral *ServerReferenceError
@@ -133,9 +141,9 @@ func (c *conn) refuse(err error) {
 		if !c.fits(ack) { // [MQTT-3.2.2-19]
 			ack.ReasonString = ""
 		}
-		c.writeNow(ack)
+		_ = c.writeNow(ack)
 	case c.version != 0 && reason.ReturnCode() != 3 || reason == packet.ServerUnavailable || reason == packet.QuotaExceeded || reason == packet.ServerBusy:
-		c.writeAs(c.version, &packet.Connack{ReasonCode: reason})
+		_ = c.writeNow(&packet.Connack{ReasonCode: reason})
 	}
 }
 
@@ -152,10 +160,13 @@ func (c *conn) writeAs(v packet.Version, p packet.Packet) error {
 	if err != nil {
 		return err
 	}
-	c.net.SetWriteDeadline(time.Now().Add(goodbyeTimeout))
-	defer c.net.SetWriteDeadline(time.Time{})
-	_, err = c.net.Write(b)
-	return err
+	if err := c.net.SetWriteDeadline(time.Now().Add(goodbyeTimeout)); err != nil {
+		return err
+	}
+	if _, err = c.net.Write(b); err != nil {
+		return err
+	}
+	return c.net.SetWriteDeadline(time.Time{})
 }
 
 // watch sets the alarm for the keep alive.
@@ -175,14 +186,14 @@ func (c *conn) patience() time.Duration { return c.keepAlive + c.keepAlive/2 }
 func (c *conn) onAlarm(t time.Time) {
 	if !c.attached.Load() {
 		c.broker.options.Logger.Info("connection refused", "remote", c.remote(), "err", "no CONNECT in time")
-		c.net.Close()
+		c.hangUp()
 		return
 	}
 	c.client.mu.Lock()
 	current, connected := c.client.conn == c, c.client.session.Connected()
 	c.client.mu.Unlock()
 	if !current || !connected {
-		c.net.Close() // the time for a goodbye is over
+		c.hangUp() // the time for a goodbye is over
 		return
 	}
 	if c.keepAlive == 0 {

@@ -109,7 +109,7 @@ func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
 	}
 	c.writing = false
 	if c.closing {
-		c.net.Close()
+		c.hangUp()
 	}
 	return nil, nil, false
 }
@@ -137,9 +137,11 @@ func (c *conn) drain(shared [][]byte, buf []byte) {
 // timeout.
 func (c *conn) writeAll(bufs net.Buffers) error {
 	for len(bufs) > 0 {
-		c.net.SetWriteDeadline(time.Now().Add(c.broker.options.WriteTimeout))
+		if err := c.net.SetWriteDeadline(time.Now().Add(c.broker.options.WriteTimeout)); err != nil {
+			return err
+		}
 		n, err := bufs.WriteTo(c.net)
-		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
 	}
@@ -150,5 +152,5 @@ func (c *conn) writeAll(bufs net.Buffers) error {
 // nobody tries again; the reading goroutine finds it closed and ends it.
 func (c *conn) abort(buf []byte) {
 	returnBuffer(buf)
-	c.net.Close()
+	c.hangUp()
 }

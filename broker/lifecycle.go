@@ -143,7 +143,7 @@ func (b *Broker) waitForRoom() {
 		}
 		if oldest != nil {
 			b.stats.Crowded.Add(1)
-			oldest.net.Close()
+			oldest.hangUp()
 		}
 		if !b.pause(crowdedPause) {
 			return
@@ -196,7 +196,7 @@ func (b *Broker) stop() (conns []*conn) {
 	}
 	b.cancel()
 	for l := range b.listeners {
-		l.Close()
+		_ = l.Close()
 	}
 	for c := range b.life.conns {
 		conns = append(conns, c)

@@ -159,6 +159,7 @@ func (c *conn) acknowledge(s *scratch, p *packet.Publish, code packet.ReasonCode
 		}
 		s.pubrec.Ack = ack
 		c.reply(s, &s.pubrec)
+	case packet.AtMostOnce:
 	}
 }
 

@@ -39,6 +39,7 @@ func reasonIn(t packet.Type, code packet.ReasonCode) packet.ReasonCode {
 		nearest = packet.ServerUnavailable
 	case packet.ServerUnavailable:
 		nearest = packet.ServerBusy
+	default:
 	}
 	if nearest.ValidIn(t) {
 		return nearest

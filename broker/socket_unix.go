@@ -106,6 +106,6 @@ func (c *conn) onWritable(fd uintptr) bool {
 
 // errno is the error of a system call; zero: none.
 func errno(err error) syscall.Errno {
-	e, _ := err.(syscall.Errno)
+	e, _ := err.(syscall.Errno) //nolint:errorlint // package syscall returns the number itself
 	return e
 }
