@@ -195,8 +195,12 @@ func (c *conn) connack(x *exchange, data []byte) (*packet.Connack, error) {
 		return ack, nil
 	}
 	ack.TopicAliasMaximum = uint16(min(o.MaxTopicAlias, 65535))
-	ack.MaximumPacketSize = uint32(min(o.MaxPacketSize, packet.MaxRemainingLength))
-	ack.ReceiveMaximum = uint16(min(o.MaxInflight, 65535))
+	if o.MaxPacketSize < packet.MaxRemainingLength {
+		ack.MaximumPacketSize = uint32(o.MaxPacketSize)
+	}
+	if o.MaxInflight < 65535 {
+		ack.ReceiveMaximum = uint16(o.MaxInflight)
+	}
 	ack.RetainUnavailable = o.RetainUnavailable
 	if *o.MaxQoS < packet.ExactlyOnce { // [MQTT-3.2.2-9]
 		ack.MaximumQoS = o.MaxQoS

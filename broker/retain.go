@@ -152,7 +152,8 @@ func (c *conn) pump() {
 			s = borrowScratch()
 			s.now = now()
 		}
-		if m.stale.Load() || m.message.Expired(s.now) || !c.broker.mayRetain(m) {
+		if m.stale.Load() || m.message.Expired(s.now) || !c.broker.mayRetain(m) ||
+			sub.NoLocal && m.origin != nil && m.origin.id == c.client.id { // [MQTT-3.8.3-3]
 			continue
 		}
 		s.delivery.Own(m.message, 1)
