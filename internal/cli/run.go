@@ -29,7 +29,7 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 	o, problem := parseRun(args)
 	switch {
 	case problem != nil:
-		fmt.Fprintf(env.Stderr, "Error: %v\n", problem)
+		say(env.Stderr, "Error: %v\n", problem)
 		return usageStatus
 	case o.help:
 		writeRunHelp(env)
@@ -44,9 +44,9 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 	switch {
 	case err == nil && o.test:
 		for _, w := range c.Warnings {
-			fmt.Fprintf(env.Stderr, "Warning: %s.\n", w.Text)
+			say(env.Stderr, "Warning: %s.\n", w.Text)
 		}
-		fmt.Fprintln(env.Stdout, "Configuration file is OK.")
+		say(env.Stdout, "Configuration file is OK.\n")
 		return 0
 	case err == nil:
 		err = daemon.Run(ctx, daemon.Options{Config: c, Version: version(), Stdout: env.Stdout, Stderr: env.Stderr})
@@ -83,11 +83,11 @@ func reportRun(env Env, err error) int {
 	case errors.As(err, &one):
 		many = config.Problems{one}
 	case !errors.As(err, &many):
-		fmt.Fprintf(env.Stderr, "Error: %v\n", err)
+		say(env.Stderr, "Error: %v\n", err)
 		return 1
 	}
 	for _, p := range many {
-		fmt.Fprintf(env.Stderr, "Error: %v\n", p)
+		say(env.Stderr, "Error: %v\n", p)
 	}
 	return usageStatus
 }
@@ -163,7 +163,7 @@ func (o *runOptions) addPort(value string) *config.Problem {
 }
 
 func writeRunHelp(env Env) {
-	fmt.Fprintf(env.Stdout, `%s
+	say(env.Stdout, `%s
 
 Usage: %s [-c config_file] [-d] [-h] [-p port] [-v]
 

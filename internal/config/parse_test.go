@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -218,8 +219,9 @@ func TestWarnings(t *testing.T) {
 func TestManyProblems(t *testing.T) {
 	t.Parallel()
 	_, err := Parse("a.conf", []byte(strings.Repeat("x\n", 1000)))
-	if got := len(err.(Problems)); got != maxProblems {
-		t.Errorf("got %d problems, want %d", got, maxProblems)
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) != maxProblems {
+		t.Errorf("got %d problems, want %d", len(problems), maxProblems)
 	}
 }
 
@@ -254,7 +256,11 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		for _, p := range err.(Problems) {
+		var problems Problems
+		if !errors.As(err, &problems) {
+			t.Fatal(err)
+		}
+		for _, p := range problems {
 			if p.Line == 0 || p.Text == "" || p.Remedy == "" || strings.ContainsAny(p.Text+p.Remedy, "\n\r\x1b\x00") {
 				t.Errorf("got %+v", p)
 			}

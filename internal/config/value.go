@@ -179,7 +179,7 @@ func (l *LogDests) add(rest string) (remedy string) {
 type Versions uint8
 
 // Has reports whether the set has the version of a protocol level.
-func (v Versions) Has(level int) bool { return v == 0 || v&(1<<level) != 0 }
+func (v *Versions) Has(level int) bool { return *v == 0 || *v&(1<<level) != 0 }
 
 func (v *Versions) reset() { *v = 0 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -156,7 +157,7 @@ func (w *Word) example() string {
 	case w.Kind == Bool:
 		return "true"
 	case w.Kind == Integer:
-		return fmt.Sprint(max(w.Min, 10))
+		return strconv.FormatInt(max(w.Min, 10), 10)
 	case w.Kind == Duration:
 		return "30d"
 	case w.Kind == Place:

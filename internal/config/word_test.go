@@ -120,7 +120,7 @@ func TestParseDuration(t *testing.T) {
 		{"1w", 7 * day, true},
 		{"1m", 30 * day, true},
 		{"1y", 365 * day, true},
-		{"999999y", (1<<63 - 1) / (365 * day) * (365 * day), true},
+		{"999999y", 292 * 365 * day, true},
 		{"1", 0, false},
 		{"d", 0, false},
 		{"", 0, false},

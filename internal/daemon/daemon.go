@@ -30,14 +30,15 @@ const shutdownLimit = 5 * time.Second
 // Run serves until ctx is done, or until no listener is left, which is an
 // error. An error in the configuration is a *config.Problem.
 func Run(ctx context.Context, o Options) error {
+	ignoreBrokenPipes()
 	logger := newLogger(o.Config, o.Stdout, o.Stderr)
 	options, err := translate(o.Config)
 	if err != nil {
 		return err
 	}
 	options.Logger = logger
-	logger.LogAttrs(ctx, levelInformation, msgStarting, slog.String("version", o.Version))
-	logger.LogAttrs(ctx, levelInformation, msgLoaded, slog.String("file", o.Config.File))
+	logger.Log(ctx, levelInformation, msgStarting, "version", o.Version)
+	logger.Log(ctx, levelInformation, msgLoaded, "file", o.Config.File)
 	for _, w := range o.Config.Warnings {
 		logger.Warn(msgConfiguration, "text", w.Text)
 	}
@@ -46,7 +47,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if files := listen.MaxFiles(); files > 0 {
-		logger.LogAttrs(ctx, levelInformation, msgCapacity, slog.Int("files", files))
+		logger.Log(ctx, levelInformation, msgCapacity, "files", files)
 	}
 	stopSignals := passOverSignals(logger)
 	defer stopSignals()
@@ -56,9 +57,9 @@ func Run(ctx context.Context, o Options) error {
 	for _, l := range listeners {
 		go func() { ended <- b.Serve(l) }()
 	}
-	logger.LogAttrs(ctx, levelInformation, msgRunning, slog.String("version", o.Version))
+	logger.Log(ctx, levelInformation, msgRunning, "version", o.Version)
 	err = wait(ctx, ended, len(listeners), logger)
-	logger.LogAttrs(ctx, levelInformation, msgTerminating, slog.String("version", o.Version))
+	logger.Log(ctx, levelInformation, msgTerminating, "version", o.Version)
 
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
@@ -94,7 +95,7 @@ func open(ctx context.Context, c *config.Config, logger *slog.Logger) (all []net
 	defer func() {
 		if err != nil {
 			for _, l := range all {
-				l.Close()
+				_ = l.Close() // what failed is told already
 			}
 		}
 	}()
@@ -151,7 +152,6 @@ func passOverSignals(logger *slog.Logger) (stop func()) {
 			signal.Notify(signals, s)
 		}
 	}
-	ignoreBrokenPipes()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -185,7 +185,7 @@ func read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(text) > maxFileBytes {
 		return nil, errTooLarge

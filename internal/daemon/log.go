@@ -96,6 +96,7 @@ func (h *classic) Handle(_ context.Context, r slog.Record) error {
 		b = append(b, "Error: "...)
 	case config.LogWarning:
 		b = append(b, "Warning: "...)
+	default:
 	}
 	b = appendSentence(b, r.Message, a)
 	b = append(b, '\n')

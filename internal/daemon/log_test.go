@@ -51,11 +51,13 @@ func TestLines(t *testing.T) {
 		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.KeepAliveTimeout}, "Client x [192.168.1.9:50000] disconnected: exceeded timeout."},
 		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.SessionTakenOver}, "Client x [192.168.1.9:50000] disconnected: session taken over."},
 		{
-			slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", fmt.Errorf("second CONNECT: %w", packet.ProtocolError)},
+			slog.LevelInfo, msgDisconnected,
+			[]any{"client", "x", "remote", me, "err", fmt.Errorf("second CONNECT: %w", packet.ProtocolError)},
 			"Client x [192.168.1.9:50000] disconnected: second CONNECT: protocol error.",
 		},
 		{
-			slog.LevelInfo, msgRefused, []any{"remote", me, "reason", "0x87", "client", "x", "err", fmt.Errorf("no such user: %w", packet.NotAuthorized)},
+			slog.LevelInfo, msgRefused,
+			[]any{"remote", me, "reason", "0x87", "client", "x", "err", fmt.Errorf("no such user: %w", packet.NotAuthorized)},
 			"Client x [192.168.1.9:50000] disconnected: not authorised.",
 		},
 		{slog.LevelInfo, msgRefused, []any{"remote", me, "err", "no CONNECT in time"}, "Connection from 192.168.1.9:50000 rejected: no CONNECT in time."},

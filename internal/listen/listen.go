@@ -52,7 +52,7 @@ func Open(ctx context.Context, o Options) ([]net.Listener, error) {
 
 func closeAll(all []net.Listener) {
 	for _, l := range all {
-		l.Close()
+		_ = l.Close() // there is an error to tell already
 	}
 }
 

@@ -124,7 +124,7 @@ func TestMaxFiles(t *testing.T) {
 	if limit.Cur+1 < limit.Max {
 		t.Errorf("the limit is %d of %d: it is not raised any more", limit.Cur, limit.Max)
 	}
-	if got := MaxFiles(); got <= 0 || limit.Cur < 1<<31 && uint64(got) != uint64(limit.Cur) {
+	if got := MaxFiles(); got <= 0 || limit.Cur < 1<<31 && int64(got) != int64(limit.Cur) {
 		t.Errorf("got %d, want %d", got, limit.Cur)
 	}
 }
