@@ -21,9 +21,12 @@ type clock struct {
 	heap   []*alarm
 	closed bool
 	fired  chan struct{} // wakes run when an earlier alarm was set
+	ended  chan struct{} // closed when run has ended
 }
 
-func newClock() *clock { return &clock{began: now(), fired: make(chan struct{}, 1)} }
+func newClock() *clock {
+	return &clock{began: now(), fired: make(chan struct{}, 1), ended: make(chan struct{})}
+}
 
 // set has a ring at that time, in place of any other time it was set to.
 func (k *clock) set(a *alarm, at time.Time) {
@@ -70,6 +73,7 @@ func (k *clock) remove(a *alarm) {
 
 // run rings alarms until close.
 func (k *clock) run() {
+	defer close(k.ended)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -107,6 +111,7 @@ func (k *clock) due() (due []*alarm, wait time.Duration, closed bool) {
 	return due, k.heap[0].at - t, k.closed
 }
 
+// close ends run and waits for it.
 func (k *clock) close() {
 	k.mu.Lock()
 	k.closed = true
@@ -115,6 +120,7 @@ func (k *clock) close() {
 	case k.fired <- struct{}{}:
 	default:
 	}
+	<-k.ended
 }
 
 // up moves the alarm at a place towards the root and returns where it ended.

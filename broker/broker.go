@@ -79,8 +79,19 @@ func (b *Broker) Serve(l net.Listener) error {
 	}
 }
 
-// ServeConn serves one connection and returns at once.
-func (b *Broker) ServeConn(c net.Conn) { b.accept(c) }
+// ServeConn serves one connection and returns at once. While too many have sent
+// no CONNECT it closes the oldest of them, or, if that is new as well, c.
+func (b *Broker) ServeConn(c net.Conn) {
+	if oldest, crowded := b.crowded(); crowded {
+		b.stats.Crowded.Add(1)
+		if oldest == nil {
+			c.Close()
+			return
+		}
+		oldest.hangUp()
+	}
+	b.accept(c)
+}
 
 func (b *Broker) track(l net.Listener) bool {
 	b.mu.Lock()
@@ -139,8 +150,10 @@ func (b *Broker) Subscribe(filter string, f func(*packet.Message)) (stop func(),
 	}
 	b.index.replace(cl, nil, sub)
 	if sub.Share == "" {
-		for _, m := range b.retained.match(sub).messages {
-			f(m.message)
+		for _, m := range b.retained.match(filter, 0, b.retained.last()) {
+			if b.mayRetain(m) {
+				f(m.message)
+			}
 		}
 	}
 	return func() { b.index.replace(cl, sub, nil) }, nil
@@ -194,11 +207,25 @@ func checkInline(m *packet.Message) error {
 	if err := topic.ValidateName(m.Topic); err != nil {
 		return fmt.Errorf("topic name %.80q: %w: %w", m.Topic, err, packet.TopicNameInvalid)
 	}
-	if !packet.ValidString(m.Topic) || m.QoS > packet.ExactlyOnce {
-		return fmt.Errorf("topic name %.80q is not UTF-8, or QoS %d is not one: %w", m.Topic, m.QoS, packet.MalformedPacket)
-	}
-	if _, err := (&packet.Publish{Message: *m, PacketID: 1}).AppendHeader(nil, packet.V5); err != nil {
+	if err := checkEncoding(m); err != nil {
 		return err
 	}
-	return nil
+	return checkProperties(m, false)
+}
+
+// checkEncoding checks that a message which no decoder has seen can be sent to
+// anybody.
+func checkEncoding(m *packet.Message) error {
+	valid := packet.ValidString(m.Topic) && m.QoS <= packet.ExactlyOnce
+	if p := m.Properties; p != nil {
+		valid = valid && packet.ValidString(p.ContentType) && packet.ValidString(p.ResponseTopic)
+		for _, u := range p.UserProperties {
+			valid = valid && packet.ValidString(u.Name) && packet.ValidString(u.Value)
+		}
+	}
+	if !valid {
+		return fmt.Errorf("message to %.80q has a string that is not UTF-8 or is too long, or no QoS: %w", m.Topic, packet.MalformedPacket)
+	}
+	_, err := (&packet.Publish{Message: *m, PacketID: 1}).AppendHeader(nil, packet.V5)
+	return err
 }

@@ -20,7 +20,7 @@ type client struct {
 	conn    *conn // nil: absent
 	met     bool  // it has been connected
 	gone    bool  // the session has ended
-	replay  []replay
+	replay  []*replay
 	absence *absence // nil while connected
 }
 

@@ -31,6 +31,7 @@ type conn struct {
 	version   packet.Version
 	bridge    bool       // the client is a bridge of MQTT 3.x
 	molt      bool       // to go on in a new goroutine
+	overdue   bool       // too many answers wait for the client to read them
 	sizeLimit uint32     // the client's Maximum Packet Size; zero: none
 	partial   []byte     // a packet that has not arrived whole
 	publisher *publisher // nil until the first PUBLISH
@@ -42,10 +43,13 @@ type conn struct {
 
 	// Guarded by client.mu.
 	out     session.Output
-	feeder  *client // whose message claimed the output last
-	heavy   bool    // more was written at once than a small buffer holds
-	writing bool    // somebody has claimed the output
-	closing bool    // to be closed when all is written
+	feeder  *client       // whose message claimed the output last
+	heavy   bool          // more was written at once than a small buffer holds
+	writing bool          // somebody has claimed the output
+	closing bool          // to be closed when all is written
+	broken  bool          // it cannot be written
+	owed    int           // bytes of answers in out
+	relief  chan struct{} // closed when they have been taken from it; nil: nobody waits
 
 	socket socket
 }
@@ -183,6 +187,9 @@ func (c *conn) process(in []byte) (err error) {
 	s.counts.bytes += uint64(len(in) - len(rest))
 	c.commit(s)
 	c.keep(rest)
+	if c.overdue {
+		c.waitForRelief()
+	}
 	return err
 }
 
@@ -280,6 +287,7 @@ func (c *conn) commitReplies(s *scratch) {
 	if c.client.current(c) {
 		c.feed()
 		c.out.Append(s.replies)
+		c.owe(len(s.replies))
 		claimed := c.claim()
 		c.client.mu.Unlock()
 		if claimed {

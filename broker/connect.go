@@ -118,6 +118,9 @@ func checkMessage(m *packet.Message, validatePayload bool) error {
 	if reserved(m.Topic) {
 		return fmt.Errorf("topic name %.80q is for the broker to publish: %w", m.Topic, packet.NotAuthorized)
 	}
+	if err := checkEncoding(m); err != nil {
+		return err
+	}
 	return checkProperties(m, validatePayload)
 }
 
@@ -209,7 +212,7 @@ func (c *conn) connack(x *exchange, data []byte) (*packet.Connack, error) {
 		ack.AssignedClientID = p.ClientID
 	}
 	if limit := o.MaxKeepAlive; limit > 0 && (p.KeepAlive == 0 || seconds(p.KeepAlive) > limit) {
-		ack.ServerKeepAlive = new(uint16(limit / time.Second))
+		ack.ServerKeepAlive = new(uint16(min(max(limit/time.Second, 1), 65535)))
 	}
 	if expiry := c.broker.expiry(p.SessionExpiry); expiry != p.SessionExpiry {
 		ack.SessionExpiry = new(expiry)

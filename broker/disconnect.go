@@ -45,6 +45,7 @@ func (r clientReason) Error() string { return packet.ReasonCode(r).String() }
 func (c *conn) finish(err error) {
 	b := c.broker
 	defer b.forget(c)
+	defer c.rescue()
 	b.clock.stop(&c.alarm)
 	if c.client == nil {
 		c.refuse(err)
@@ -184,6 +185,7 @@ func (c *conn) patience() time.Duration { return c.keepAlive + c.keepAlive/2 }
 // onAlarm ends a connection that has been silent for too long [MQTT-3.1.2-22]
 // or has taken too long to send its CONNECT; otherwise it looks again later.
 func (c *conn) onAlarm(t time.Time) {
+	defer c.rescue()
 	if !c.attached.Load() {
 		c.broker.options.Logger.Info("connection refused", "remote", c.remote(), "err", "no CONNECT in time")
 		c.hangUp()

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"github.com/zancudomq/zancudo/packet"
@@ -58,6 +59,7 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 	}
 	cl.conn = nil
 	cl.session.Detach()
+	cl.pauseReplay()
 	away = &absence{}
 	away.alarm.ring = cl.onAlarm
 	cl.absence = away
@@ -97,6 +99,11 @@ func (cl *client) is(away *absence) bool {
 // come back.
 func (cl *client) onAlarm(t time.Time) {
 	b := cl.broker
+	defer func() {
+		if r := recover(); r != nil { // of a plug that a will asks
+			b.options.Logger.Error("alarm panicked", "client", cl.id, "err", r, "stack", string(debug.Stack()))
+		}
+	}()
 	left, away := cl.due(t)
 	if left != nil {
 		b.bury(cl, nil, left)
@@ -138,7 +145,11 @@ func (b *Broker) publishWill(cl *client, will *packet.Will) {
 	if will.HasMessageExpiry {
 		m.Expires = now().Add(time.Duration(will.MessageExpiry) * time.Second)
 	}
-	if err := b.publishMessage(m, cl); err != nil && !errors.Is(err, packet.QuotaExceeded) {
+	m, err := b.intercept(cl, m)
+	if err == nil {
+		err = b.publishMessage(m, cl)
+	}
+	if err != nil && !errors.Is(err, packet.QuotaExceeded) {
 		b.options.Logger.Warn("will was not published", "client", cl.id, "topic", m.Topic, "err", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 )
 
@@ -12,6 +13,41 @@ import (
 // flushes it when its own work is done. So a message costs no goroutine and
 // no waking, and one write takes all that has come together. What the socket
 // does not take at once is left to a goroutine that lives until all is written.
+
+// maxOwed is how many bytes of answers may wait for a client. With more of them
+// it is read again when it has read them, or not at all.
+const maxOwed = 64 << 10
+
+// owe counts bytes of answers that were put into the output. The client is
+// locked.
+func (c *conn) owe(n int) {
+	c.owed += n
+	c.overdue = c.owed > maxOwed
+}
+
+// waitForRelief waits until the answers have been taken from the output. It
+// must have been flushed.
+func (c *conn) waitForRelief() {
+	c.overdue = false
+	c.client.mu.Lock()
+	if c.owed <= maxOwed || c.broken {
+		c.client.mu.Unlock()
+		return
+	}
+	relief := make(chan struct{})
+	c.relief = relief
+	c.client.mu.Unlock()
+	<-relief
+}
+
+// relieve notes that no answers wait any more. The client is locked.
+func (c *conn) relieve() {
+	c.owed = 0
+	if c.relief != nil {
+		close(c.relief)
+		c.relief = nil
+	}
+}
 
 // claim takes the right to write if there is something to write and nobody has
 // it. The client is locked.
@@ -52,6 +88,7 @@ func flushAll(conns []*conn) {
 
 // flush writes what waits without blocking. The caller has claimed c.
 func (c *conn) flush() {
+	defer c.rescue()
 	if c.socket.raw == nil {
 		c.leave(nil, nil)
 		return
@@ -99,6 +136,7 @@ func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
 	}
 	if c.out.Len() > 0 {
 		shared, buf = c.out.Take()
+		c.relieve()
 		c.heavy = len(buf) > smallBuffer
 		return shared, buf, true
 	}
@@ -117,9 +155,13 @@ func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
 // drain writes until nothing waits. It is the slow path: it may block, for as
 // long as the client goes on reading.
 func (c *conn) drain(shared [][]byte, buf []byte) {
+	defer c.rescue()
 	for {
 		if len(shared) > 0 || len(buf) > 0 {
-			bufs := net.Buffers(append(shared, buf))
+			bufs := net.Buffers(shared)
+			if len(buf) > 0 { // a net.Conn may make a message of each write
+				bufs = append(bufs, buf)
+			}
 			if err := c.writeAll(bufs); err != nil {
 				c.abort(buf)
 				return
@@ -153,4 +195,20 @@ func (c *conn) writeAll(bufs net.Buffers) error {
 func (c *conn) abort(buf []byte) {
 	returnBuffer(buf)
 	c.hangUp()
+	c.client.mu.Lock()
+	defer c.client.mu.Unlock()
+	c.broken = true
+	c.relieve()
+}
+
+// rescue is deferred where no packet is handled: a bug of ours costs this
+// connection only.
+func (c *conn) rescue() {
+	if r := recover(); r != nil {
+		c.broker.options.Logger.Error("connection panicked", "client", c.id(), "err", r, "stack", string(debug.Stack()))
+		if c.attached.Load() {
+			c.abort(nil)
+		}
+		c.hangUp()
+	}
 }

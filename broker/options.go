@@ -11,8 +11,8 @@ import (
 )
 
 // Options say how a Broker works. The zero value is an open broker with the
-// defaults that suit a small machine. Of a number, zero means the default given
-// in brackets and a negative one no limit.
+// defaults that suit a small machine. Of a number or time, zero means the default
+// given in brackets and a negative one no limit.
 type Options struct {
 	// Authenticator decides who may connect; nil: everybody.
 	Authenticator Authenticator
@@ -119,6 +119,18 @@ func number(n, otherwise int) int {
 	}
 }
 
+// timeout is number for a time; a hundred years stand for no limit.
+func timeout(d, otherwise time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return otherwise
+	case d < 0:
+		return 100 * 365 * 24 * time.Hour
+	default:
+		return d
+	}
+}
+
 func (o *Options) setDefaults() {
 	for _, n := range []struct {
 		option    *int
@@ -144,12 +156,8 @@ func (o *Options) setDefaults() {
 	}
 	o.MaxTopicAlias = max(cmp.Or(o.MaxTopicAlias, 10), 0)
 	o.MaxSendTopicAlias = max(cmp.Or(o.MaxSendTopicAlias, 10), 0)
-	if o.ConnectTimeout == 0 {
-		o.ConnectTimeout = 10 * time.Second
-	}
-	if o.WriteTimeout == 0 {
-		o.WriteTimeout = 20 * time.Second
-	}
+	o.ConnectTimeout = timeout(o.ConnectTimeout, 10*time.Second)
+	o.WriteTimeout = timeout(o.WriteTimeout, 20*time.Second)
 	if o.MaxQoS == nil {
 		o.MaxQoS = new(packet.ExactlyOnce)
 	}

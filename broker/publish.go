@@ -183,26 +183,34 @@ func (c *conn) handleAck(s *scratch, p packet.Packet) error {
 	if !c.client.current(c) {
 		return packet.SessionTakenOver
 	}
+	if c.applyAck(s, p) {
+		s.touched = append(s.touched, c)
+	}
+	return nil
+}
+
+// applyAck is handleAck under the client's lock, which it gives back. It
+// reports whether it has claimed the connection.
+func (c *conn) applyAck(s *scratch, p packet.Packet) (claimed bool) {
+	defer c.client.mu.Unlock()
 	out, state := &c.out, c.client.session
 	c.feed()
 	switch p := p.(type) {
 	case *packet.Puback:
 		state.Puback(out, s.now, p)
 	case *packet.Pubrec:
+		before := out.Len()
 		state.Pubrec(out, s.now, p)
+		c.owe(out.Len() - before)
 	case *packet.Pubcomp:
 		state.Pubcomp(out, s.now, p)
 	}
 	more := len(c.client.replay) > 0 && state.Room(out)
-	claimed := c.claim()
+	claimed = c.claim()
 	if more && !c.writing {
 		c.writing, claimed = true, true
 	}
-	c.client.mu.Unlock()
-	if claimed {
-		s.touched = append(s.touched, c)
-	}
-	return nil
+	return claimed
 }
 
 func validUTF8(b []byte) bool { return utf8.Valid(b) }

@@ -1,10 +1,12 @@
 package broker
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -15,6 +17,7 @@ import (
 type retained struct {
 	message *packet.Message
 	origin  *client // who published it; nil: the program
+	order   uint64  // of storing
 	// stale is set when another message has taken its place: who waits for
 	// this one has got that one live.
 	stale atomic.Bool
@@ -28,6 +31,8 @@ type retainedMessages struct {
 	mu    sync.RWMutex
 	names topic.Names[*retained]
 	bytes int
+	order uint64    // of the message that was stored last
+	swept time.Time // when sweep looked last
 }
 
 // store keeps a retained message in place of that of the same topic; one
@@ -41,7 +46,10 @@ func (r *retainedMessages) store(m *packet.Message, origin *client) error {
 	if exists {
 		size = len(old.message.Payload)
 	}
-	if len(m.Payload) > 0 && (!exists && r.names.Len() >= o.MaxRetained || r.bytes-size+len(m.Payload) > o.MaxRetainedBytes) {
+	full := func() bool {
+		return !exists && r.names.Len() >= o.MaxRetained || r.bytes-size+len(m.Payload) > o.MaxRetainedBytes
+	}
+	if len(m.Payload) > 0 && full() && (!r.sweep(old) || full()) {
 		return fmt.Errorf("retained messages have reached their limit: %w", packet.QuotaExceeded)
 	}
 	r.bytes += len(m.Payload) - size
@@ -52,43 +60,75 @@ func (r *retainedMessages) store(m *packet.Message, origin *client) error {
 		r.names.Delete(m.Topic)
 		return nil
 	}
-	r.names.Set(m.Topic, &retained{message: m, origin: origin})
+	r.order++
+	r.names.Set(m.Topic, &retained{message: m, origin: origin, order: r.order})
 	return nil
 }
 
-// match finds the messages that a new subscription gets. Those that have
-// expired are removed on the way.
-func (r *retainedMessages) match(sub *session.Subscription) replay {
-	found, expired := r.find(sub.Filter)
-	if len(expired) > 0 {
-		r.removeExpired(expired)
-	}
-	return replay{sub: sub, messages: found}
-}
-
-func (r *retainedMessages) find(filter string) (found, expired []*retained) {
+// sweep removes what has expired, but for one message, to make room. It looks
+// once a second at most. The lock is held.
+func (r *retainedMessages) sweep(but *retained) bool {
 	t := now()
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, m := range r.names.Match(filter) {
-		if m.message.Expired(t) {
+	if t.Sub(r.swept) < time.Second {
+		return false
+	}
+	r.swept = t
+	var expired []*retained
+	for _, m := range r.names.All() {
+		if m != but && m.message.Expired(t) {
 			expired = append(expired, m)
-		} else {
-			found = append(found, m)
 		}
 	}
-	return found, expired
+	r.remove(expired)
+	return true
 }
 
-func (r *retainedMessages) removeExpired(expired []*retained) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// remove removes messages that have not been replaced. The lock is held.
+func (r *retainedMessages) remove(expired []*retained) {
 	for _, m := range expired {
 		if current, ok := r.names.Get(m.message.Topic); ok && current == m {
 			r.names.Delete(m.message.Topic)
 			r.bytes -= len(m.message.Payload)
 		}
 	}
+}
+
+// match finds the messages that match a filter and were stored after one and up
+// to another, in that order. Those that have expired are removed on the way.
+func (r *retainedMessages) match(filter string, after, upTo uint64) []*retained {
+	found, expired := r.find(filter, after, upTo)
+	if len(expired) > 0 {
+		r.mu.Lock()
+		r.remove(expired)
+		r.mu.Unlock()
+	}
+	slices.SortFunc(found, func(a, b *retained) int { return cmp.Compare(a.order, b.order) })
+	return found
+}
+
+func (r *retainedMessages) find(filter string, after, upTo uint64) (found, expired []*retained) {
+	t := now()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, m := range r.names.Match(filter) {
+		switch {
+		case m.message.Expired(t):
+			expired = append(expired, m)
+		case m.order > after && m.order <= upTo:
+			found = append(found, m)
+		}
+	}
+	return found, expired
+}
+
+// last is the order of the message that was stored last; zero: there is none.
+func (r *retainedMessages) last() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.names.Len() == 0 {
+		return 0
+	}
+	return r.order
 }
 
 func (r *retainedMessages) size() (messages, bytes int) {
@@ -99,19 +139,31 @@ func (r *retainedMessages) size() (messages, bytes int) {
 
 // replay is the retained messages that a subscription has still to get. They
 // are pulled at the speed of the reader, so that no number of them fills a
-// queue.
+// queue, and looked for when their turn comes, so that no number of
+// subscriptions fills the memory.
 type replay struct {
-	sub      *session.Subscription
-	messages []*retained
+	sub         *session.Subscription
+	after, upTo uint64      // the order of those that are left; newer ones come live
+	messages    []*retained // nil: to be looked for
 }
 
+// maxReplays is how many replays may wait for a client before the earlier ones
+// of the same filter are dropped.
+const maxReplays = 10_000
+
 // startReplay begins to send retained messages to the client.
-func (c *conn) startReplay(s *scratch, replays []replay) {
+func (c *conn) startReplay(s *scratch, replays []*replay) {
 	cl := c.client
 	if !cl.current(c) {
 		return
 	}
-	cl.replay = append(cl.replay, replays...)
+	if cl.replay = append(cl.replay, replays...); len(cl.replay) > maxReplays {
+		latest := make(map[string]*replay)
+		for _, r := range cl.replay {
+			latest[r.sub.Filter] = r
+		}
+		cl.replay = slices.DeleteFunc(cl.replay, func(r *replay) bool { return latest[r.sub.Filter] != r })
+	}
 	claimed := !c.writing
 	c.writing = true
 	cl.mu.Unlock()
@@ -127,12 +179,20 @@ func (cl *client) stopReplay(old, sub *session.Subscription) {
 		return
 	}
 	if sub == nil {
-		cl.replay = slices.DeleteFunc(cl.replay, func(r replay) bool { return r.sub == old })
+		cl.replay = slices.DeleteFunc(cl.replay, func(r *replay) bool { return r.sub == old })
 	}
-	for i := range cl.replay {
-		if cl.replay[i].sub == old {
-			cl.replay[i].sub = sub
+	for _, r := range cl.replay {
+		if r.sub == old {
+			r.sub = sub
 		}
+	}
+}
+
+// pauseReplay gives back the memory of what a client that goes has still to
+// get. The client is locked.
+func (cl *client) pauseReplay() {
+	for _, r := range cl.replay {
+		r.messages = nil
 	}
 }
 
@@ -161,31 +221,68 @@ func (c *conn) pump() {
 		s.delivery.Release()
 	}
 	if s != nil {
-		c.broker.stats.add(&s.counts)
+		c.broker.settle(s) // a connection that took over meanwhile
 		returnScratch(s)
 	}
 }
 
 // nextRetained takes the next message to replay, if there is room for it.
 func (c *conn) nextRetained() (*retained, *session.Subscription) {
+	for {
+		m, r := c.pull()
+		if m != nil || r.sub == nil {
+			return m, r.sub
+		}
+		c.found(r, c.broker.retained.match(r.sub.Filter, r.after, r.upTo))
+	}
+}
+
+// pull takes the next message of the first replay; nil: it has to be looked
+// for, if there is one.
+func (c *conn) pull() (m *retained, of replay) {
 	cl := c.client
 	if !cl.current(c) {
-		return nil, nil
+		return nil, replay{}
 	}
 	defer cl.mu.Unlock()
 	if len(cl.replay) == 0 || !cl.session.Room(&c.out) {
-		return nil, nil
+		return nil, replay{}
 	}
-	r := &cl.replay[0]
-	m, sub := r.messages[0], r.sub
+	r := cl.replay[0]
+	of = *r
+	if r.messages == nil {
+		return nil, of
+	}
+	m = r.messages[0]
 	r.messages[0] = nil
+	r.after = m.order
 	if r.messages = r.messages[1:]; len(r.messages) == 0 {
-		cl.replay[0] = replay{}
-		if cl.replay = cl.replay[1:]; len(cl.replay) == 0 {
-			cl.replay = nil
-		}
+		cl.nextReplay()
 	}
-	return m, sub
+	return m, of
+}
+
+// nextReplay drops the first replay. The client is locked.
+func (cl *client) nextReplay() {
+	cl.replay[0] = nil
+	if cl.replay = cl.replay[1:]; len(cl.replay) == 0 {
+		cl.replay = nil
+	}
+}
+
+// found gives the first replay, if it still is the same, its messages.
+func (c *conn) found(look replay, messages []*retained) {
+	cl := c.client
+	if !cl.current(c) {
+		return
+	}
+	defer cl.mu.Unlock()
+	if len(cl.replay) == 0 || cl.replay[0].sub != look.sub || cl.replay[0].upTo != look.upTo {
+		return
+	}
+	if cl.replay[0].messages = messages; len(messages) == 0 {
+		cl.nextReplay()
+	}
 }
 
 // mayRetain reports whether the publisher of a retained message may still

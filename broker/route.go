@@ -18,6 +18,10 @@ func (b *Broker) route(s *scratch, origin *client, targets []target) (matched bo
 		if err := b.retained.store(s.delivery.Keep(), origin); err != nil {
 			return false, err
 		}
+		// Who has subscribed since the targets were collected may have looked
+		// for retained messages too early.
+		s.targets = b.resolve(s.targets[:0], s.delivery.Message().Topic)
+		targets = s.targets
 	}
 	for i := range targets {
 		t := &targets[i]

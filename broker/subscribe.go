@@ -20,11 +20,15 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 	}
 	c.molt = true
 	ack := &packet.Suback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Subscriptions))}
-	var replays []replay
+	subs, err := c.subscriptions(p)
+	if err != nil {
+		return err
+	}
+	var replays []*replay
 	for i := range p.Subscriptions {
 		wanted := &p.Subscriptions[i]
-		sub, existed, err := c.subscribe(wanted, p.SubscriptionID)
-		if errors.Is(err, packet.ProtocolError) || errors.Is(err, packet.MalformedPacket) || errors.Is(err, packet.SessionTakenOver) {
+		sub, existed, err := c.subscribe(subs[i])
+		if errors.Is(err, packet.SessionTakenOver) {
 			return err
 		}
 		if err != nil {
@@ -37,8 +41,8 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 		}
 		ack.ReasonCodes[i] = packet.ReasonCode(sub.QoS)
 		if sub.Share == "" && (wanted.RetainHandling == packet.SendRetained || wanted.RetainHandling == packet.SendRetainedIfNew && !existed) {
-			if found := c.broker.retained.match(sub); len(found.messages) > 0 {
-				replays = append(replays, found)
+			if last := c.broker.retained.last(); last > 0 {
+				replays = append(replays, &replay{sub: sub, upTo: last})
 			}
 		}
 	}
@@ -50,33 +54,57 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 	return nil
 }
 
+// wish is what one filter of a SUBSCRIBE asks for, or why it cannot be had.
+type wish struct {
+	sub    *session.Subscription
+	retain packet.RetainHandling
+	err    error
+}
+
+// subscriptions checks all filters before one takes effect: a packet that ends
+// the connection leaves nothing behind.
+func (c *conn) subscriptions(p *packet.Subscribe) ([]wish, error) {
+	wishes := make([]wish, len(p.Subscriptions))
+	for i := range wishes {
+		w := &wishes[i]
+		w.retain = p.Subscriptions[i].RetainHandling
+		if w.sub, w.err = newSubscription(&p.Subscriptions[i]); w.err != nil {
+			if errors.Is(w.err, packet.ProtocolError) || errors.Is(w.err, packet.MalformedPacket) {
+				return nil, w.err
+			}
+			continue
+		}
+		w.sub.QoS = min(w.sub.QoS, *c.broker.options.MaxQoS) // granted, not refused [MQTT-3.2.2-10]
+		if p.SubscriptionID != 0 {
+			w.sub.IDs = []uint32{p.SubscriptionID}
+		}
+		if c.bridge { // MQTT 3.x has no options by which a bridge could ask
+			w.sub.NoLocal, w.sub.RetainAsPublished = w.sub.Share == "", true
+		}
+	}
+	return wishes, nil
+}
+
 // subscribe makes or replaces one subscription.
-func (c *conn) subscribe(p *packet.Subscription, id uint32) (sub *session.Subscription, existed bool, err error) {
-	b, cl := c.broker, c.client
-	if sub, err = newSubscription(p); err != nil {
-		return nil, false, err
-	}
-	sub.QoS = min(sub.QoS, *b.options.MaxQoS) // granted, not refused [MQTT-3.2.2-10]
-	if id != 0 {
-		sub.IDs = []uint32{id}
-	}
-	if c.bridge { // MQTT 3.x has no options by which a bridge could ask
-		sub.NoLocal, sub.RetainAsPublished = sub.Share == "", true
+func (c *conn) subscribe(w wish) (sub *session.Subscription, existed bool, err error) {
+	b, cl, sub := c.broker, c.client, w.sub
+	if w.err != nil {
+		return nil, false, w.err
 	}
 	if auth := b.options.Authorizer; auth != nil {
-		if err := auth.Authorize((*Client)(cl), Subscribe, p.Filter); err != nil {
+		if err := auth.Authorize((*Client)(cl), Subscribe, sub.Filter); err != nil {
 			return nil, false, withReason(err, packet.NotAuthorized)
 		}
 	}
 	if !cl.current(c) {
 		return nil, false, packet.SessionTakenOver
 	}
-	if len(cl.session.Subscriptions()) >= b.options.MaxSubscriptions && !cl.session.SubscribedTo(p.Filter) {
+	if len(cl.session.Subscriptions()) >= b.options.MaxSubscriptions && !cl.session.SubscribedTo(sub.Filter) {
 		cl.mu.Unlock()
 		return nil, false, fmt.Errorf("more than %d subscriptions: %w", b.options.MaxSubscriptions, packet.QuotaExceeded)
 	}
 	old := cl.session.Subscribe(sub)
-	if p.RetainHandling == packet.SendRetained {
+	if w.retain == packet.SendRetained {
 		cl.stopReplay(old, nil) // it begins anew
 	} else {
 		cl.stopReplay(old, sub)

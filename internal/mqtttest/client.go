@@ -72,6 +72,13 @@ func (c *Client) Read() packet.Packet {
 	return a.packet
 }
 
+// Next returns the next packet from the server, if one has come.
+func (c *Client) Next() (packet.Packet, bool) {
+	c.peer.timeout = c.Timeout
+	a, err := c.peer.next()
+	return a.packet, err == nil
+}
+
 // Expect reads the next packets and compares each with the notation, in which
 // * and … stand for anything as in a dialogue.
 func (c *Client) Expect(texts ...string) {
