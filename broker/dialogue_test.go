@@ -25,6 +25,7 @@ func TestDialogues(t *testing.T) {
 }
 
 func serveDialogue(t *testing.T, l *memnet.Listener, options []mqtttest.Option) (stop func()) {
+	t.Helper()
 	o := broker.Options{}
 	plugs := &plugs{}
 	for _, option := range options {
@@ -141,6 +142,7 @@ func setOption(o *broker.Options, p *plugs, key, value string) error {
 //	option deny publish a/#        nobody may do this; publish, subscribe or receive
 //	option deny_later receive a/#  nobody may from an hour after the start
 //	option panic a/b               asking for this topic is a bug in the plug
+//	option kick a/b                who publishes to this topic is disconnected
 type plugs struct {
 	users      map[string]string
 	moved      map[string]string
@@ -149,6 +151,7 @@ type plugs struct {
 	later      map[broker.Action][]string
 	start      time.Time
 	panics     string
+	kicks      string
 }
 
 func (p *plugs) set(key, value string) error {
@@ -170,6 +173,8 @@ func (p *plugs) set(key, value string) error {
 		p.mechanisms = map[string]bool{value: true}
 	case "panic":
 		p.panics = value
+	case "kick":
+		p.kicks = value
 	case "deny":
 		return deny(&p.denied, value)
 	case "deny_later":
@@ -202,7 +207,7 @@ func (p *plugs) into(o *broker.Options) {
 	case p.users != nil || p.moved != nil:
 		o.Authenticator = p
 	}
-	if p.denied != nil || p.later != nil || p.panics != "" {
+	if p.denied != nil || p.later != nil || p.panics != "" || p.kicks != "" {
 		o.Authorizer = p
 	}
 }
@@ -222,7 +227,10 @@ func (p *plugs) Authenticate(_ context.Context, c *broker.ConnectRequest) error 
 	return nil
 }
 
-func (p *plugs) Authorize(_ *broker.Client, a broker.Action, name string) error {
+func (p *plugs) Authorize(c *broker.Client, a broker.Action, name string) error {
+	if p.kicks != "" && name == p.kicks && a == broker.Publish {
+		c.Disconnect(errors.New("the program wants it"))
+	}
 	if p.panics != "" && name == p.panics {
 		panic("a bug, as the dialogue wants it")
 	}
