@@ -28,13 +28,39 @@ func (c *conn) handlePublish(s *scratch, p *packet.Publish) error {
 		return err
 	}
 	code := packet.Success
-	if fresh {
-		if code, err = c.publish(s, p); err != nil {
-			return err
-		}
+	switch {
+	case fresh && p.QoS == packet.ExactlyOnce:
+		code, err = c.publishOnce(s, p)
+	case fresh:
+		code, err = c.publish(s, p)
+	}
+	if err != nil {
+		return err
 	}
 	c.acknowledge(s, p, code)
 	return nil
+}
+
+// publishOnce is publish for QoS 2. A message that was not routed, even because
+// of a bug, may come again with its packet identifier.
+func (c *conn) publishOnce(s *scratch, p *packet.Publish) (code packet.ReasonCode, err error) {
+	routed := false
+	defer func() {
+		if !routed {
+			c.forget(p)
+		}
+	}()
+	code, err = c.publish(s, p)
+	routed = err == nil
+	return code, err
+}
+
+// forget has the session take the identifier of p for that of a new message.
+func (c *conn) forget(p *packet.Publish) {
+	if c.client.current(c) {
+		c.client.session.Forget(p.PacketID)
+		c.client.mu.Unlock()
+	}
 }
 
 // receive asks the session whether the message is fresh. Only aliases and
@@ -137,9 +163,8 @@ func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, erro
 func (c *conn) denied(s *scratch, p *packet.Publish, err error) packet.ReasonCode {
 	c.broker.dropped(s, c.client, &p.Message, err)
 	c.broker.options.Logger.Debug("message refused", "client", c.client.id, "topic", p.Topic, "err", err)
-	if p.QoS == packet.ExactlyOnce && c.version == packet.V5 && c.client.current(c) { // [MQTT-4.3.3-9]
-		c.client.session.Forget(p.PacketID)
-		c.client.mu.Unlock()
+	if p.QoS == packet.ExactlyOnce && c.version == packet.V5 { // [MQTT-4.3.3-9]
+		c.forget(p)
 	}
 	return reasonIn(packet.PUBACK, reasonOf(err)) // [MQTT-3.4.2-1] [MQTT-3.5.2-1]
 }
