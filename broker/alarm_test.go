@@ -53,7 +53,9 @@ func TestAlarmsRingInOrder(t *testing.T) {
 				synctest.Wait()
 				checkHeap(t, k, len(due))
 			}
+			mu.Lock()
 			want := len(rung) + len(due)
+			mu.Unlock()
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 			if len(due) > 0 || len(rung) != want || !slices.IsSorted(rung) {

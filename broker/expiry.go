@@ -138,7 +138,7 @@ func (b *Broker) publishWill(cl *client, will *packet.Will) {
 	m := &will.Message
 	if auth := b.options.Authorizer; auth != nil {
 		if err := auth.Authorize((*Client)(cl), Publish, m.Topic); err != nil {
-			b.options.Logger.Warn("will was not published", "client", cl.id, "topic", m.Topic, "err", err)
+			b.options.Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
 			return
 		}
 	}
@@ -150,6 +150,6 @@ func (b *Broker) publishWill(cl *client, will *packet.Will) {
 		err = b.publishMessage(m, cl)
 	}
 	if err != nil && !errors.Is(err, packet.QuotaExceeded) {
-		b.options.Logger.Warn("will was not published", "client", cl.id, "topic", m.Topic, "err", err)
+		b.options.Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
 	}
 }
