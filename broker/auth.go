@@ -8,7 +8,8 @@ import (
 )
 
 // exchange is a client on its way to be authenticated, and later one that
-// authenticates again.
+// authenticates again. It is let go of after the CONNACK unless the client has
+// named an authentication method.
 type exchange struct {
 	request  *ConnectRequest
 	connect  *packet.Connect

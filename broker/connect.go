@@ -47,23 +47,23 @@ func (c *conn) handleConnect(s *scratch, p *packet.Connect) error {
 	}
 	c.version, c.bridge, c.sizeLimit = p.Version, p.Bridge, p.MaximumPacketSize
 	b := c.broker
-	assigned, err := c.checkConnect(p)
-	if err != nil {
+	x := &exchange{connect: p}
+	c.exchange = x
+	var err error
+	if x.assigned, err = c.checkConnect(p); err != nil {
 		return err
 	}
-	request := &ConnectRequest{
+	x.request = &ConnectRequest{
 		ClientID: p.ClientID, Username: p.Username, Password: p.Password, HasUsername: p.HasUsername, HasPassword: p.HasPassword,
 		Version: p.Version, CleanStart: p.CleanStart, KeepAlive: seconds(p.KeepAlive), Conn: c.net,
 	}
-	x := &exchange{request: request, connect: p, assigned: assigned}
 	if p.AuthenticationMethod != "" {
-		c.exchange = x
 		return c.beginExchange(s, x)
 	}
 	if auth := b.options.Authenticator; auth != nil {
 		ctx, cancel := context.WithTimeout(b.context, authTimeout)
 		defer cancel()
-		if err := auth.Authenticate(ctx, request); err != nil {
+		if err := auth.Authenticate(ctx, x.request); err != nil {
 			return withReason(err, packet.NotAuthorized)
 		}
 	}
@@ -178,11 +178,10 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	c.molt = true
 	c.watch(s.now)
 	s.touched = append(s.touched, c)
-	attrs := []any{"client", c.client.id, "remote", c.remote(), "version", p.Version.String(), "clean", p.CleanStart, "keepalive", p.KeepAlive}
-	if cl.user != "" {
-		attrs = append(attrs, "user", cl.user)
+	c.logConnected(x)
+	if p.AuthenticationMethod == "" {
+		c.exchange = nil
 	}
-	b.options.Logger.Info("client connected", attrs...)
 	if f := b.options.Trace.Connected; f != nil {
 		f((*Client)(c.client))
 	}

@@ -129,7 +129,7 @@ func (c *conn) refuse(err error) {
 	}
 	b.stats.Refused.Add(1)
 	reason := reasonOf(err)
-	b.options.Logger.Info("connection refused", "remote", c.remote(), "reason", fmt.Sprintf("0x%02X", byte(reason)), "err", err)
+	c.logRefused(reason, err)
 	switch {
 	case reason == packet.UnsupportedProtocolVersion && c.version == 0:
 		_ = c.writeAs(packet.V311, &packet.Connack{ReasonCode: reason})
@@ -207,22 +207,4 @@ func (c *conn) onAlarm(t time.Time) {
 		return
 	}
 	c.kick(fmt.Errorf("nothing received for %v: %w", c.patience(), packet.KeepAliveTimeout))
-}
-
-func (c *conn) remote() string {
-	if a := c.net.RemoteAddr(); a != nil {
-		return a.String()
-	}
-	return ""
-}
-
-func (b *Broker) logDisconnected(c *conn, err error) {
-	attrs := []any{"client", c.client.id, "remote", c.remote()}
-	if err != nil {
-		attrs = append(attrs, "err", err)
-	}
-	b.options.Logger.Info("client disconnected", attrs...)
-	if f := b.options.Trace.Disconnected; f != nil {
-		f((*Client)(c.client), err)
-	}
 }
