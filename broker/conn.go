@@ -279,7 +279,7 @@ func (c *conn) commit(s *scratch) {
 	if len(s.replies) > 0 {
 		c.commitReplies(s)
 	}
-	s.answered = 0 // also of answers that were too large to send
+	s.answered = 0
 	c.broker.settle(s)
 }
 
@@ -295,7 +295,6 @@ func (c *conn) commitReplies(s *scratch) {
 		}
 	}
 	s.replies = s.replies[:0]
-	s.answered = 0
 }
 
 // hangUp closes the connection. There is nobody to tell that it failed.

@@ -47,8 +47,8 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 		}
 	}
 	c.reply(s, ack)
+	c.commitReplies(s) // before any message that the subscriptions bring
 	if len(replays) > 0 {
-		c.commitReplies(s)
 		c.startReplay(s, replays)
 	}
 	return nil
