@@ -27,6 +27,7 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 			b.stats.Connected.Add(-1)
 			return err
 		}
+		cl.hearOut()
 		old, attached, left := cl.meet(c, p, ack)
 		if left != nil {
 			b.bury(cl, old, left)
@@ -67,6 +68,20 @@ func (b *Broker) lookup(id, user string) (*client, error) {
 	}
 	b.clients[id] = fresh
 	return fresh, nil
+}
+
+// hearOut gives the connection that the client has time to handle what came
+// before the new one: often a DISCONNECT, of a client that connects again at
+// once. Without it, a will would be published that is not due.
+func (cl *client) hearOut() {
+	cl.mu.Lock()
+	old := cl.conn
+	cl.mu.Unlock()
+	const patience = 100 * time.Millisecond // for a client that never stops talking
+	for waited, wait := time.Duration(0), 20*time.Microsecond; old != nil && old.behind() && waited < patience; wait *= 2 {
+		time.Sleep(wait)
+		waited += wait
+	}
 }
 
 // meet makes c the connection of the client, in place of old. If the session

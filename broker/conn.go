@@ -26,6 +26,7 @@ type conn struct {
 	// attached tells other goroutines that client is set, detached the reading
 	// one that its client has gone on without it.
 	attached, detached atomic.Bool
+	handling           atomic.Bool // bytes read from a socket are being handled
 
 	// Of the reading goroutine.
 	version   packet.Version

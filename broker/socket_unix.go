@@ -55,6 +55,7 @@ func (s *socket) read(c *conn) (int, error) {
 // something to read, and keeps nothing borrowed until then.
 func (c *conn) onReadable(fd uintptr) bool {
 	s := &c.socket
+	c.handling.Store(true) // before there are bytes that behind cannot see
 	for {
 		n, err := syscall.Read(int(fd), c.space())
 		s.readBytes, s.readErr = n, errno(err)
@@ -66,11 +67,26 @@ func (c *conn) onReadable(fd uintptr) bool {
 				returnScratch(c.scratch)
 				c.scratch = nil
 			}
+			c.handling.Store(false)
 			return false
 		default:
 			return true
 		}
 	}
+}
+
+// behind reports whether the client has said what is not handled yet. Only a
+// socket can tell.
+func (c *conn) behind() bool {
+	if c.socket.raw == nil || c.detached.Load() {
+		return false
+	}
+	unread := false
+	err := c.socket.raw.Control(func(fd uintptr) {
+		_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
+		unread = err == nil
+	})
+	return err == nil && (unread || c.handling.Load())
 }
 
 // write writes as much of b as the socket takes now.
