@@ -258,7 +258,9 @@ func TestMalformedPacketsLeaveNothing(t *testing.T) {
 			{0x10, 0x0C, 0, 4, 'M', 'Q', 'T', 'T', 4, 0xC2, 0, 60, 0, 0},
 			{0x10, 0x0E, 0, 4, 'M', 'Q', 'T', 'T', 4, 0x06, 0, 60, 0, 1, 'c', 0},
 			{0x10, 0x0F, 0, 4, 'M', 'Q', 'T', 'T', 5, 2, 0, 60, 2, 0x26, 0, 0, 0},
-			{0x10, 0x00}, {0x20, 2, 0, 0}, []byte("GET / HTTP/1.1\r\n"),
+			{0x10, 0x00},
+			{0x20, 2, 0, 0},
+			[]byte("GET / HTTP/1.1\r\n"),
 		}
 		round := func(n int) {
 			for i := range n {
