@@ -177,8 +177,14 @@ func (r *runner) name(rest string) string { return "bench/" + r.run + "/" + rest
 
 func (r *runner) numbered(i int) string { return r.name(strconv.Itoa(i)) }
 
+// otherFiles is how many files a process has open besides its connections.
+const otherFiles = 16
+
 // open connects all of conns.
 func (r *runner) open(ctx context.Context, conns ...*conn) error {
+	if limit := openFiles(); len(r.conns)+otherFiles > limit {
+		return fmt.Errorf("%d connections: this process may open %d files; raise the limit with ulimit -n", len(r.conns), limit)
+	}
 	return r.each(ctx, "connecting", len(conns), &r.connected, func(i int) { r.dial(conns[i]) })
 }
 

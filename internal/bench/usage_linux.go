@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"syscall"
@@ -19,6 +20,16 @@ func checkProcess(pid int) error {
 		return fmt.Errorf("process %d: there is none", pid)
 	}
 	return nil
+}
+
+// openFiles is how many files this process may have open. The runtime has
+// raised it as far as that is allowed.
+func openFiles() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(limit.Cur)
 }
 
 // family returns a process and its descendants.
