@@ -147,7 +147,7 @@ func TestLastMessageLost(t *testing.T) {
 		}
 		return []*packet.Publish{p}
 	}
-	r, err := run(t, &fake{route: drop}, Options{Publishers: 1, Count: 100, Stall: 200 * time.Millisecond})
+	r, err := run(t, &fake{route: drop}, Options{Publishers: 1, Count: 100, Stall: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,15 +310,19 @@ func TestInterrupted(t *testing.T) {
 
 func TestProgressIsTold(t *testing.T) {
 	t.Parallel()
-	phases := map[string]bool{}
-	var last Progress
-	o := Options{Publishers: 3, Duration: 600 * time.Millisecond}
-	o.Progress = func(p Progress) { phases[p.Phase], last = true, p }
-	if _, err := run(t, &fake{}, o); err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	told := false
+	o := Options{Publishers: 3, Duration: time.Hour}
+	o.Progress = func(p Progress) {
+		if p.Phase == "measuring" && p.Elapsed > 0 && p.Sent > 0 && p.Received > 0 && p.InRate > 0 && p.OutRate > 0 {
+			told = true
+			cancel()
+		}
 	}
-	if !phases["measuring"] || last.Received == 0 || last.OutRate == 0 {
-		t.Errorf("phases %v, last %+v", phases, last)
+	o.Host, o.Port = (&fake{}).start(t, nil)
+	if r, err := Run(ctx, quick(o)); err != nil || !r.OK() || !told {
+		t.Errorf("told %v, result %+v, %v", told, r, err)
 	}
 }
 
