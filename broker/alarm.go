@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -109,6 +110,17 @@ func (k *clock) due() (due []*alarm, wait time.Duration, closed bool) {
 		return due, time.Hour, k.closed
 	}
 	return due, k.heap[0].at - t, k.closed
+}
+
+// ringAll rings all alarms before their time: each has to look for itself
+// whether anything is due.
+func (k *clock) ringAll() {
+	k.mu.Lock()
+	all := slices.Clone(k.heap)
+	k.mu.Unlock()
+	for _, a := range all {
+		a.ring(now())
+	}
 }
 
 // close ends run and waits for it.

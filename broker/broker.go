@@ -197,6 +197,7 @@ func (b *Broker) Close() error {
 	for _, c := range b.stop() {
 		c.hangUp()
 	}
+	b.clock.ringAll() // a last packet waits for nobody any more
 	<-b.life.ended
 	b.clock.close()
 	return nil

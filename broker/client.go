@@ -72,6 +72,9 @@ func (c *Client) Queue() (inflight, queued int) {
 // to a client of MQTT 5.0, AdministrativeAction if there is none. The session
 // lives on as after any lost connection.
 func (c *Client) Disconnect(why error) {
+	if why == nil {
+		why = packet.AdministrativeAction
+	}
 	cl := (*client)(c)
 	cl.mu.Lock()
 	conn := cl.conn
