@@ -27,7 +27,7 @@ func TestHistogramQuantiles(t *testing.T) {
 func TestHistogramBucketsAreContinuous(t *testing.T) {
 	t.Parallel()
 	last := -1
-	for v := uint64(0); v < 1<<20; v++ {
+	for v := range uint64(1 << 20) {
 		if b := bucket(v); b != last && b != last+1 {
 			t.Fatalf("bucket(%d) = %d after %d", v, b, last)
 		} else if last = b; math.Abs(float64(middle(b))-float64(v)) > .016*float64(v)+1 {

@@ -38,7 +38,7 @@ func family(pid int) []int {
 	for i := 0; i < len(pids); i++ {
 		for _, task := range tasks(pids[i]) {
 			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pids[i], task))
-			for _, f := range bytes.Fields(b) {
+			for f := range bytes.FieldsSeq(b) {
 				if child, err := strconv.Atoi(string(f)); err == nil {
 					pids = append(pids, child)
 				}
