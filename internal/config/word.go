@@ -114,7 +114,7 @@ func (w *Word) setDefault(t target) {
 	if w.Default == "" {
 		return
 	}
-	for _, value := range strings.Split(w.Default, ", ") {
+	for value := range strings.SplitSeq(w.Default, ", ") {
 		if problem := w.set(t, value); problem != nil {
 			panic(fmt.Sprintf("default of %s: %v", w.Name, problem)) // a test reads every row
 		}
