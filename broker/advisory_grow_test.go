@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -70,7 +71,7 @@ func TestUnreleasedMessagesAreBounded(t *testing.T) {
 func TestReceiveMaximumBinds(t *testing.T) {
 	t.Parallel()
 	for _, maximum := range []int{1, 2, 19, 20, 21, 32767, 32768, 65535} {
-		t.Run(fmt.Sprint(maximum), func(t *testing.T) {
+		t.Run(strconv.Itoa(maximum), func(t *testing.T) {
 			t.Parallel()
 			inHouse(t, Options{}, func(h *house) {
 				c := h.subscriber(fmt.Sprintf("v5 id=c receive-maximum=%d", maximum), "a qos=1")

@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -122,7 +123,7 @@ func TestIdentifiersDoNotCollide(t *testing.T) {
 			c := h.dial()
 			c.Send(&packet.Connect{Version: packet.V311, ClientID: id})
 			c.Expect("CONNACK")
-			c.Send(&packet.Subscribe{PacketID: 1, Subscriptions: []packet.Subscription{{Filter: fmt.Sprint(i)}}})
+			c.Send(&packet.Subscribe{PacketID: 1, Subscriptions: []packet.Subscription{{Filter: strconv.Itoa(i)}}})
 			c.Expect("SUBACK 1 0")
 			c.Drop()
 		}
@@ -135,7 +136,7 @@ func TestIdentifiersDoNotCollide(t *testing.T) {
 			found[c.ID()] = strings.Join(c.Subscriptions(), " ")
 		}
 		for i, id := range ids {
-			if found[id] != fmt.Sprint(i) {
+			if found[id] != strconv.Itoa(i) {
 				t.Errorf("session of %q has %q, want %d", id, found[id], i)
 			}
 		}
@@ -270,15 +271,15 @@ func eventually(t *testing.T, f func() error) {
 }
 
 // encode writes packets in the notation as bytes.
-func encode(t testing.TB, v packet.Version, texts ...string) (b []byte) {
-	t.Helper()
+func encode(tb testing.TB, v packet.Version, texts ...string) (b []byte) {
+	tb.Helper()
 	for _, text := range texts {
 		p, err := mqtttest.Parse(text)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if b, err = p.Append(b, v); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return b

@@ -71,13 +71,9 @@ func TestTruncatedPackets(t *testing.T) {
 	inHouse(t, Options{}, func(h *house) {
 		before := h.inventory()
 		for _, v := range []packet.Version{0, packet.V31, packet.V311, packet.V5} {
-			texts := validPackets
-			switch v {
-			case 0:
-				texts = validConnects
-			case packet.V5:
-				texts = append(slices.Clone(validPackets), validPackets5...)
-			}
+			texts := map[packet.Version][]string{
+				0: validConnects, packet.V31: validPackets, packet.V311: validPackets, packet.V5: slices.Concat(validPackets, validPackets5),
+			}[v]
 			for _, text := range texts {
 				b := encode(t, v, text)
 				for n := range len(b) {
@@ -340,7 +336,7 @@ func TestPropertiesOfOtherPackets(t *testing.T) {
 					c.Write(p.make(value))
 					synctest.Wait()
 					accepted := h.Stats().Connected == 1
-					legal := slices.Contains(p.legal, id) && !(id == 22 && p.first) // data without a method
+					legal := slices.Contains(p.legal, id) && (id != 22 || !p.first) // data without a method
 					if accepted != legal {
 						t.Errorf("property %d: accepted %v, want %v", id, accepted, legal)
 					}

@@ -33,7 +33,7 @@ func TestConnectDeadlineIsAbsolute(t *testing.T) {
 	for name, trickle := range trickles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inHouse(t, Options{Authenticator: riddles{}}, func(h *house) {
+			inHouse(t, Options{Authenticator: &riddles{}}, func(h *house) {
 				before := h.inventory()
 				c, err := h.listener.Dial()
 				if err != nil {

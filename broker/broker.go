@@ -85,7 +85,7 @@ func (b *Broker) ServeConn(c net.Conn) {
 	if oldest, crowded := b.crowded(); crowded {
 		b.stats.Crowded.Add(1)
 		if oldest == nil {
-			c.Close()
+			_ = c.Close()
 			return
 		}
 		oldest.hangUp()

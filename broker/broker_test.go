@@ -43,7 +43,7 @@ func TestCloseWaitsForNobody(t *testing.T) {
 		}
 		h.dial()
 		begin := time.Now()
-		h.Broker.Close()
+		h.Close()
 		if d := time.Since(begin); d > 0 {
 			t.Errorf("took %v", d)
 		}

@@ -146,7 +146,7 @@ func serve(b *broker.Broker) (address string) {
 		fmt.Println(err)
 		return ""
 	}
-	go b.Serve(listener) //nolint:errcheck // it ends with the broker
+	go b.Serve(listener)
 	return listener.Addr().String()
 }
 

@@ -75,9 +75,9 @@ func connectionSeeds(f *testing.F) (seeds [][]byte) {
 // riddles is an authentication method for the fuzzer: any answer is right.
 type riddles struct{ said bool }
 
-func (riddles) Authenticate(context.Context, *ConnectRequest) error { return nil }
+func (*riddles) Authenticate(context.Context, *ConnectRequest) error { return nil }
 
-func (riddles) Begin(_ context.Context, _ *ConnectRequest, method string) (AuthExchange, error) {
+func (*riddles) Begin(_ context.Context, _ *ConnectRequest, method string) (AuthExchange, error) {
 	if method != "RIDDLE" {
 		return nil, packet.BadAuthenticationMethod
 	}
@@ -90,10 +90,11 @@ func (r *riddles) Next(context.Context, []byte) (answer []byte, done bool, err e
 }
 
 func fuzzConnection(t *testing.T, input []byte) {
+	t.Helper()
 	before := runtime.NumGoroutine()
 	log := &logbook{}
 	b := New(Options{
-		Authenticator: riddles{}, Logger: slog.New(log), WriteTimeout: 10 * time.Second,
+		Authenticator: &riddles{}, Logger: slog.New(log), WriteTimeout: 10 * time.Second,
 		MaxQueued: 20, MaxInflight: 5, MaxRetained: 10, MaxSubscriptions: 20, MaxPendingBytes: 10_000,
 	})
 	var clients [2]net.Conn

@@ -37,9 +37,9 @@ func puback(id uint16) *packet.Puback { return &packet.Puback{Ack: packet.Ack{Pa
 
 // sentIDs are the packet identifiers of the PUBLISH packets in out, which it
 // empties.
-func sentIDs(t *testing.T, out *session.Output, v packet.Version) (ids []uint16) {
+func sentIDs(t *testing.T, out *session.Output) (ids []uint16) {
 	t.Helper()
-	d := packet.Decoder{Version: v}
+	d := packet.Decoder{Version: packet.V311}
 	b := out.Bytes()
 	out.Take()
 	for len(b) > 0 {
@@ -66,7 +66,7 @@ func TestPacketIdentifiersWrap(t *testing.T) {
 		if got := push(s, &out, message(1, nil)); got != session.Sent {
 			t.Fatalf("push: %d", got)
 		}
-		if ids := sentIDs(t, &out, packet.V311); !slices.Equal(ids, []uint16{next}) {
+		if ids := sentIDs(t, &out); !slices.Equal(ids, []uint16{next}) {
 			t.Fatalf("sent with %v, want %d", ids, next)
 		}
 		s.Puback(&out, start, puback(next))
@@ -79,7 +79,7 @@ func TestPacketIdentifiersWrap(t *testing.T) {
 		for range 2 {
 			push(s, &out, message(1, nil))
 		}
-		ids := sentIDs(t, &out, packet.V311)
+		ids := sentIDs(t, &out)
 		if len(ids) != 2 || slices.Contains(ids, 0) || ids[0] == ids[1] {
 			t.Fatalf("round %d: sent with %v", i, ids)
 		}
@@ -108,11 +108,11 @@ func TestAllPacketIdentifiersInUse(t *testing.T) {
 	for id := uint16(2); id != 0; id++ { // all but the oldest
 		s.Puback(&out, start, puback(id))
 	}
-	if ids := sentIDs(t, &out, packet.V311); len(ids) > 0 {
+	if ids := sentIDs(t, &out); len(ids) > 0 {
 		t.Errorf("sent with %v while the oldest is under way", ids)
 	}
 	s.Puback(&out, start, puback(1))
-	if ids := sentIDs(t, &out, packet.V311); !slices.Equal(ids, []uint16{1}) {
+	if ids := sentIDs(t, &out); !slices.Equal(ids, []uint16{1}) {
 		t.Errorf("sent with %v, want 1", ids)
 	}
 	if n := s.Inflight(); n != 1 {
@@ -333,7 +333,7 @@ func TestQueueGivesMemoryBack(t *testing.T) {
 	s.Attach(&packet.Connect{Version: packet.V311})
 	for n := 0; n < 100_000; {
 		s.Fill(&out, start)
-		for _, id := range sentIDs(t, &out, packet.V311) {
+		for _, id := range sentIDs(t, &out) {
 			s.Puback(&out, start, puback(id))
 			n++
 		}
