@@ -158,7 +158,7 @@ func (cl *client) end() *remains {
 // connection it had.
 func (b *Broker) bury(cl *client, old *conn, left *remains) {
 	if left.absence != nil {
-		b.clock.stop(&left.absence.alarm)
+		b.clock.Stop(&left.absence.alarm)
 	}
 	if left.ended {
 		b.mu.Lock()

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"maps"
 	"net"
@@ -12,9 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/alarm"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
-	"github.com/zancudomq/zancudo/topic"
 )
 
 // ErrClosed is returned by Serve, Publish and Subscribe after Shutdown or Close.
@@ -29,7 +28,7 @@ type Broker struct {
 	cancel   context.CancelFunc
 	index    index
 	retained retainedMessages
-	clock    *clock
+	clock    *alarm.Clock
 	stats    stats
 
 	mu        sync.Mutex // guards what follows
@@ -42,7 +41,7 @@ type Broker struct {
 func New(o Options) *Broker {
 	o.setDefaults()
 	b := &Broker{
-		options: o, limits: o.sessionLimits(), started: now(), clock: newClock(),
+		options: o, limits: o.sessionLimits(), started: now(), clock: alarm.NewClock(),
 		clients: make(map[string]*client), listeners: make(map[net.Listener]struct{}),
 	}
 	b.retained.broker = b
@@ -50,7 +49,7 @@ func New(o Options) *Broker {
 	b.life.ended = make(chan struct{})
 	b.life.conns = make(map[*conn]struct{})
 	b.life.waiting = make(map[netip.Prefix]int)
-	go b.clock.run()
+	go b.clock.Run()
 	return b
 }
 
@@ -113,13 +112,13 @@ func (b *Broker) untrack(l net.Listener) {
 func (b *Broker) accept(n net.Conn) {
 	b.stats.Accepted.Add(1)
 	c := &conn{broker: b, net: n}
-	c.alarm.ring = c.onAlarm
+	c.alarm.Ring = c.onAlarm
 	if !b.enroll(c) {
 		_ = n.Close()
 		return
 	}
 	c.socket.open(c)
-	b.clock.set(&c.alarm, now().Add(b.options.ConnectTimeout))
+	b.clock.Set(&c.alarm, now().Add(b.options.ConnectTimeout))
 	go c.serve()
 }
 
@@ -129,7 +128,7 @@ func (b *Broker) Publish(m *packet.Message) error {
 	if b.context.Err() != nil {
 		return ErrClosed
 	}
-	if err := checkInline(m); err != nil {
+	if err := b.limits.CheckOwn(m); err != nil {
 		return err
 	}
 	return b.publishMessage(m, nil)
@@ -144,7 +143,7 @@ func (b *Broker) Subscribe(filter string, f func(*packet.Message)) (stop func(),
 		return nil, ErrClosed
 	}
 	cl := &client{broker: b, inline: f}
-	sub, err := newSubscription(&packet.Subscription{Filter: filter, QoS: packet.ExactlyOnce, RetainAsPublished: true})
+	sub, err := session.NewSubscription(&packet.Subscription{Filter: filter, QoS: packet.ExactlyOnce, RetainAsPublished: true})
 	if err != nil {
 		return nil, err
 	}
@@ -197,36 +196,8 @@ func (b *Broker) Close() error {
 	for _, c := range b.stop() {
 		c.hangUp()
 	}
-	b.clock.ringAll() // a last packet waits for nobody any more
+	b.clock.RingAll() // a last packet waits for nobody any more
 	<-b.life.ended
-	b.clock.close()
+	b.clock.Close()
 	return nil
-}
-
-// checkInline checks a message of the program as one of a client is checked.
-func checkInline(m *packet.Message) error {
-	if err := topic.ValidateName(m.Topic); err != nil {
-		return fmt.Errorf("topic name %.80q: %w: %w", m.Topic, err, packet.TopicNameInvalid)
-	}
-	if err := checkEncoding(m); err != nil {
-		return err
-	}
-	return checkProperties(m, false)
-}
-
-// checkEncoding checks that a message which no decoder has seen can be sent to
-// anybody.
-func checkEncoding(m *packet.Message) error {
-	valid := packet.ValidString(m.Topic) && m.QoS <= packet.ExactlyOnce
-	if p := m.Properties; p != nil {
-		valid = valid && packet.ValidString(p.ContentType) && packet.ValidString(p.ResponseTopic)
-		for _, u := range p.UserProperties {
-			valid = valid && packet.ValidString(u.Name) && packet.ValidString(u.Value)
-		}
-	}
-	if !valid {
-		return fmt.Errorf("message to %.80q has a string that is not UTF-8 or is too long, or no QoS: %w", m.Topic, packet.MalformedPacket)
-	}
-	_, err := (&packet.Publish{Message: *m, PacketID: 1}).AppendHeader(nil, packet.V5)
-	return err
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/alarm"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -21,7 +22,7 @@ type conn struct {
 	broker *Broker
 	net    net.Conn
 	client *client      // set once, by attach, before attached
-	alarm  alarm        // CONNECT deadline, then keep alive
+	alarm  alarm.Alarm  // CONNECT deadline, then keep alive
 	active atomic.Int64 // when bytes came last, as time since the broker's start
 	// attached tells other goroutines that client is set, detached the reading
 	// one that its client has gone on without it.

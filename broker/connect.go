@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zancudomq/zancudo/packet"
-	"github.com/zancudomq/zancudo/topic"
 )
 
 // ConnectRequest is what a client says of itself when it connects.
@@ -102,52 +100,13 @@ func (c *conn) checkConnect(p *packet.Connect) (assigned bool, err error) {
 	if p.Will.Retain && o.RetainUnavailable { // [MQTT-3.2.2-13]
 		return false, fmt.Errorf("will is retained: %w", packet.RetainNotSupported)
 	}
-	if err := checkMessage(&p.Will.Message, o.ValidatePayload); err != nil {
+	if err := c.broker.limits.CheckMessage(&p.Will.Message); err != nil {
 		return false, fmt.Errorf("will: %w", err)
 	}
 	return assigned, nil
 }
 
 func seconds(n uint16) time.Duration { return time.Duration(n) * time.Second }
-
-// checkMessage checks a message before it is routed, by whatever way it came.
-func checkMessage(m *packet.Message, validatePayload bool) error {
-	if err := topic.ValidateName(m.Topic); err != nil {
-		return fmt.Errorf("topic name %.80q: %w", m.Topic, malformedTopic(err, packet.TopicNameInvalid))
-	}
-	if reserved(m.Topic) {
-		return fmt.Errorf("topic name %.80q is for the broker to publish: %w", m.Topic, packet.NotAuthorized)
-	}
-	if err := checkEncoding(m); err != nil {
-		return err
-	}
-	return checkProperties(m, validatePayload)
-}
-
-func checkProperties(m *packet.Message, validatePayload bool) error {
-	if m.Properties == nil {
-		return nil
-	}
-	if response := m.Properties.ResponseTopic; response != "" { // [MQTT-3.3.2-14]
-		if err := topic.ValidateName(response); err != nil {
-			return fmt.Errorf("response topic %.80q: %w: %w", response, err, packet.ProtocolError)
-		}
-	}
-	if validatePayload && m.Properties.PayloadIsUTF8 && !validUTF8(m.Payload) {
-		return fmt.Errorf("payload is not UTF-8: %w", packet.PayloadFormatInvalid)
-	}
-	return nil
-}
-
-// reserved reports whether clients may not publish to a topic: those by which
-// the broker speaks, and $share, which is no topic at all.
-func reserved(name string) bool {
-	if name == "" || name[0] != '$' {
-		return false
-	}
-	first, _, _ := strings.Cut(name, "/")
-	return first == "$SYS" || first == "$CONTROL" || first == "$share"
-}
 
 // welcome authorizes the will, gives the connection its session and answers
 // with the CONNACK.

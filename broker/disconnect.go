@@ -46,7 +46,7 @@ func (c *conn) finish(err error) {
 	b := c.broker
 	defer b.forget(c)
 	defer c.rescue()
-	b.clock.stop(&c.alarm)
+	b.clock.Stop(&c.alarm)
 	if c.client == nil {
 		c.refuse(err)
 		c.hangUp()
@@ -74,7 +74,7 @@ func (c *conn) finish(err error) {
 
 // goodbye is the DISCONNECT that tells a client of err.
 func (c *conn) goodbye(err error, reason packet.ReasonCode) *packet.Disconnect {
-	p := &packet.Disconnect{ReasonCode: reasonIn(packet.DISCONNECT, reason), ReasonString: reasonString(err, reason)}
+	p := &packet.Disconnect{ReasonCode: reason.In(packet.DISCONNECT), ReasonString: reasonString(err, reason)}
 	var referral *ServerReferenceError
 	if errors.As(err, &referral) {
 		p.ServerReference = referral.ServerReference
@@ -113,7 +113,7 @@ func (c *conn) sayGoodbye(p *packet.Disconnect) {
 	}
 	c.writing = true
 	c.client.mu.Unlock()
-	c.broker.clock.set(&c.alarm, now().Add(goodbyeTimeout)) // closes it whatever happens
+	c.broker.clock.Set(&c.alarm, now().Add(goodbyeTimeout)) // closes it whatever happens
 	if claimed {
 		c.flush()
 	}
@@ -134,7 +134,7 @@ func (c *conn) refuse(err error) {
 	case reason == packet.UnsupportedProtocolVersion && c.version == 0:
 		_ = c.writeAs(packet.V311, &packet.Connack{ReasonCode: reason})
 	case c.version == packet.V5:
-		ack := &packet.Connack{ReasonCode: reasonIn(packet.CONNACK, reason), ReasonString: reasonString(err, reason)}
+		ack := &packet.Connack{ReasonCode: reason.In(packet.CONNACK), ReasonString: reasonString(err, reason)}
 		var referral *ServerReferenceError
 		if errors.As(err, &referral) {
 			ack.ServerReference = referral.ServerReference
@@ -173,10 +173,10 @@ func (c *conn) writeAs(v packet.Version, p packet.Packet) error {
 // watch sets the alarm for the keep alive.
 func (c *conn) watch(t time.Time) {
 	if c.keepAlive == 0 {
-		c.broker.clock.stop(&c.alarm)
+		c.broker.clock.Stop(&c.alarm)
 		return
 	}
-	c.broker.clock.set(&c.alarm, t.Add(c.patience()))
+	c.broker.clock.Set(&c.alarm, t.Add(c.patience()))
 }
 
 // patience is one and a half times the keep alive.
@@ -203,7 +203,7 @@ func (c *conn) onAlarm(t time.Time) {
 	}
 	due := c.broker.started.Add(time.Duration(c.active.Load()) + c.patience())
 	if left := due.Sub(t); left > 0 {
-		c.broker.clock.set(&c.alarm, t.Add(left))
+		c.broker.clock.Set(&c.alarm, t.Add(left))
 		return
 	}
 	c.kick(fmt.Errorf("nothing received for %v: %w", c.patience(), packet.KeepAliveTimeout))

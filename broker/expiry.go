@@ -5,12 +5,13 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/alarm"
 	"github.com/zancudomq/zancudo/packet"
 )
 
 // absence is what an absent client leaves to be done.
 type absence struct {
-	alarm  alarm
+	alarm  alarm.Alarm
 	willAt time.Time // when the will is published; zero: none waits
 	endAt  time.Time // when the session ends; zero: never
 }
@@ -61,7 +62,7 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 	cl.session.Detach()
 	cl.pauseReplay()
 	away = &absence{}
-	away.alarm.ring = cl.onAlarm
+	away.alarm.Ring = cl.onAlarm
 	cl.absence = away
 	t := now()
 	if expires {
@@ -83,9 +84,9 @@ func (cl *client) await(away *absence) {
 		return
 	}
 	clock := cl.broker.clock
-	clock.set(&away.alarm, at)
+	clock.Set(&away.alarm, at)
 	if !cl.is(away) { // it came back meanwhile
-		clock.stop(&away.alarm)
+		clock.Stop(&away.alarm)
 	}
 }
 

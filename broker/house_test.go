@@ -89,9 +89,7 @@ func (b *Broker) inventory() (i inventory) {
 	b.index.mu.RLock()
 	i.shares = len(b.index.shares)
 	b.index.mu.RUnlock()
-	b.clock.mu.Lock()
-	i.alarms = len(b.clock.heap)
-	b.clock.mu.Unlock()
+	i.alarms = b.clock.Len()
 	return i
 }
 

@@ -194,5 +194,6 @@ func (o *Options) sessionLimits() session.Limits {
 		SendTopicAliases: uint16(min(o.MaxSendTopicAlias, 65535)),
 		QueueQoS0:        o.QueueQoS0,
 		UpgradeQoS:       o.UpgradeQoS,
+		ValidatePayload:  o.ValidatePayload,
 	}
 }

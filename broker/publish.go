@@ -1,12 +1,12 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
+	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
-	"github.com/zancudomq/zancudo/topic"
 )
 
 // handlePublish takes a PUBLISH of the client, step 2 of its walk, and answers
@@ -86,16 +86,16 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 	routes := &c.publisher.routes
 	entry, known := routes.find(p.Topic)
 	if !known {
-		if err := topic.ValidateName(p.Topic); err != nil { // [MQTT-3.3.2-2]
-			return 0, fmt.Errorf("topic name %.80q: %w", p.Topic, malformedTopic(err, packet.TopicNameInvalid))
-		}
-		if reserved(p.Topic) {
-			return c.denied(s, p, fmt.Errorf("topic is for the broker to publish: %w", packet.NotAuthorized)), nil
+		switch err := session.CheckName(p.Topic); {
+		case errors.Is(err, packet.NotAuthorized):
+			return c.denied(s, p, err), nil
+		case err != nil:
+			return 0, err
 		}
 		entry = routes.add(p.Topic)
 	}
 	m := &p.Message
-	if err := checkProperties(m, b.options.ValidatePayload); err != nil {
+	if err := b.limits.CheckProperties(m); err != nil {
 		if reason := reasonOf(err); reason != packet.PayloadFormatInvalid || p.QoS == packet.AtMostOnce {
 			return 0, err
 		}
@@ -146,7 +146,7 @@ func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, erro
 		if replaced == m {
 			continue
 		}
-		if err := checkMessage(replaced, b.options.ValidatePayload); err != nil {
+		if err := b.limits.CheckMessage(replaced); err != nil {
 			return nil, err
 		}
 		if auth := b.options.Authorizer; auth != nil {
@@ -166,7 +166,7 @@ func (c *conn) denied(s *scratch, p *packet.Publish, err error) packet.ReasonCod
 	if p.QoS == packet.ExactlyOnce && c.version == packet.V5 { // [MQTT-4.3.3-9]
 		c.forget(p)
 	}
-	return reasonIn(packet.PUBACK, reasonOf(err)) // [MQTT-3.4.2-1] [MQTT-3.5.2-1]
+	return reasonOf(err).In(packet.PUBACK) // [MQTT-3.4.2-1] [MQTT-3.5.2-1]
 }
 
 // acknowledge answers a PUBLISH. A client of MQTT 3.x cannot be told that its
@@ -237,5 +237,3 @@ func (c *conn) applyAck(s *scratch, p packet.Packet) (claimed bool) {
 	}
 	return claimed
 }
-
-func validUTF8(b []byte) bool { return utf8.Valid(b) }

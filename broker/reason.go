@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/zancudomq/zancudo/packet"
-	"github.com/zancudomq/zancudo/topic"
 )
 
 // withReason wraps err so that it carries a reason code.
@@ -25,28 +24,6 @@ func reasonOf(err error) packet.ReasonCode {
 	return packet.UnspecifiedError
 }
 
-// reasonIn is code, if a packet of type t may say it [MQTT-3.14.2-1], and else
-// what comes nearest: a plug may refuse with any code.
-func reasonIn(t packet.Type, code packet.ReasonCode) packet.ReasonCode {
-	if code.ValidIn(t) {
-		return code
-	}
-	nearest := packet.ProtocolError
-	switch code {
-	case packet.BadUserNameOrPassword, packet.Banned:
-		nearest = packet.NotAuthorized
-	case packet.ServerShuttingDown:
-		nearest = packet.ServerUnavailable
-	case packet.ServerUnavailable:
-		nearest = packet.ServerBusy
-	default:
-	}
-	if nearest.ValidIn(t) {
-		return nearest
-	}
-	return packet.ImplementationSpecificError
-}
-
 // reasonString tells what was wrong with a packet; of what was not allowed it
 // tells nothing that an attacker could use.
 func reasonString(err error, reason packet.ReasonCode) string {
@@ -57,13 +34,4 @@ func reasonString(err error, reason packet.ReasonCode) string {
 	default:
 		return err.Error()
 	}
-}
-
-// malformedTopic gives an error of package topic its reason code: code if the
-// name or filter is well formed and only too deep for us.
-func malformedTopic(err error, code packet.ReasonCode) error {
-	if errors.Is(err, topic.ErrTooDeep) {
-		return fmt.Errorf("%w: %w", err, code)
-	}
-	return fmt.Errorf("%w: %w", err, packet.MalformedPacket)
 }

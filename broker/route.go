@@ -3,7 +3,6 @@ package broker
 import (
 	"fmt"
 	"runtime"
-	"slices"
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -44,7 +43,7 @@ func (b *Broker) deliverShared(s *scratch, sh *share, origin *client) bool {
 	for _, wanted := range [...]readiness{ready, busy, absent} {
 		for i := range members {
 			t := &members[(first+i)%len(members)]
-			if t.client.readiness() != wanted {
+			if t.client.readiness() > wanted { // it may have changed since the last round
 				continue
 			}
 			if outcome := t.client.deliver(s, t.sub, origin, false); outcome <= session.Queued {
@@ -117,12 +116,7 @@ func mergeOverlapping(targets []target) []target {
 			merged = append(merged, t)
 			continue
 		}
-		one := *merged[i].sub
-		one.QoS = max(one.QoS, t.sub.QoS)
-		one.IDs = slices.Concat(one.IDs, t.sub.IDs)
-		one.NoLocal = one.NoLocal && t.sub.NoLocal
-		one.RetainAsPublished = one.RetainAsPublished || t.sub.RetainAsPublished
-		merged[i].sub = &one
+		merged[i].sub = session.Merge(merged[i].sub, t.sub)
 	}
 	return merged
 }

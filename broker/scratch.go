@@ -41,3 +41,5 @@ func returnScratch(s *scratch) {
 	}
 	scratches.Put(s)
 }
+
+func now() time.Time { return time.Now() }

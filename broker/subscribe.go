@@ -6,7 +6,6 @@ import (
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
-	"github.com/zancudomq/zancudo/topic"
 )
 
 // maxFilters is how many filters one packet may have.
@@ -32,7 +31,7 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 			return err
 		}
 		if err != nil {
-			ack.ReasonCodes[i] = reasonIn(packet.SUBACK, reasonOf(err)) // [MQTT-3.9.3-2]
+			ack.ReasonCodes[i] = reasonOf(err).In(packet.SUBACK) // [MQTT-3.9.3-2]
 			if c.version == packet.V31 {
 				ack.ReasonCodes[i] = packet.ReasonCode(wanted.QoS) // MQTT 3.1 cannot say no
 			}
@@ -68,7 +67,7 @@ func (c *conn) subscriptions(p *packet.Subscribe) ([]wish, error) {
 	for i := range wishes {
 		w := &wishes[i]
 		w.retain = p.Subscriptions[i].RetainHandling
-		if w.sub, w.err = newSubscription(&p.Subscriptions[i]); w.err != nil {
+		if w.sub, w.err = session.NewSubscription(&p.Subscriptions[i]); w.err != nil {
 			if errors.Is(w.err, packet.ProtocolError) || errors.Is(w.err, packet.MalformedPacket) {
 				return nil, w.err
 			}
@@ -117,35 +116,6 @@ func (c *conn) subscribe(w wish) (sub *session.Subscription, existed bool, err e
 	return sub, old != nil, nil
 }
 
-// splitFilter checks a filter as the client wrote it.
-func splitFilter(s string) (group, filter string, shared bool, err error) {
-	group, filter, shared, err = topic.SplitShare(s)
-	if err == nil {
-		err = topic.ValidateFilter(filter)
-	}
-	if err != nil {
-		err = fmt.Errorf("filter %.80q: %w", s, malformedTopic(err, packet.TopicFilterInvalid))
-	}
-	return group, filter, shared, err
-}
-
-// newSubscription checks a filter and its options.
-func newSubscription(p *packet.Subscription) (*session.Subscription, error) {
-	group, filter, shared, err := splitFilter(p.Filter)
-	if err != nil {
-		return nil, err
-	}
-	sub := &session.Subscription{Filter: p.Filter, QoS: p.QoS, NoLocal: p.NoLocal, RetainAsPublished: p.RetainAsPublished}
-	if !shared {
-		return sub, nil
-	}
-	if p.NoLocal { // [MQTT-3.8.3-4]
-		return nil, fmt.Errorf("no local on a shared subscription: %w", packet.ProtocolError)
-	}
-	sub.Share = group + "/" + filter
-	return sub, nil
-}
-
 func (cl *client) subscribed(sub *session.Subscription) bool {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
@@ -158,7 +128,7 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 	c.molt = true
 	ack := &packet.Unsuback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Filters))}
 	for i, filter := range p.Filters {
-		if _, _, _, err := splitFilter(filter); errors.Is(err, packet.MalformedPacket) { // [MQTT-4.7.1-1]
+		if err := session.CheckFilter(filter); errors.Is(err, packet.MalformedPacket) { // [MQTT-4.7.1-1]
 			return err
 		}
 		if !c.client.current(c) {

@@ -179,6 +179,28 @@ var (
 	}
 )
 
+// In is c, if a packet of type t may say it [MQTT-3.14.2-1], and else the
+// failure that comes nearest.
+func (c ReasonCode) In(t Type) ReasonCode {
+	if c.ValidIn(t) {
+		return c
+	}
+	nearest := ProtocolError
+	switch c {
+	case BadUserNameOrPassword, Banned:
+		nearest = NotAuthorized
+	case ServerShuttingDown:
+		nearest = ServerUnavailable
+	case ServerUnavailable:
+		nearest = ServerBusy
+	default:
+	}
+	if nearest.ValidIn(t) {
+		return nearest
+	}
+	return ImplementationSpecificError
+}
+
 // returnCodes are the CONNACK return codes of MQTT 3.x, section 3.2.2.3, and
 // the reason codes that took their place.
 var returnCodes = [...]ReasonCode{

@@ -49,6 +49,7 @@ type Limits struct {
 	SendTopicAliases uint16 // that we use; zero: none
 	QueueQoS0        bool   // QoS 0 waits for an absent client too
 	UpgradeQoS       bool   // deliver with the QoS of the subscription
+	ValidatePayload  bool   // refuse payloads that are said to be UTF-8 and are not
 }
 
 // Subscription is a Topic Filter that a session is subscribed to. It is never

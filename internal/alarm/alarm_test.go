@@ -1,4 +1,4 @@
-package broker
+package alarm
 
 import (
 	"math/rand/v2"
@@ -15,17 +15,17 @@ func TestAlarmsRingInOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
-			k := newClock()
-			go k.run()
-			defer k.close()
+			k := NewClock()
+			go k.Run()
+			defer k.Close()
 			r := rand.New(rand.NewPCG(seed, 1))
-			begin := now()
-			alarms := make([]alarm, 200)
+			begin := time.Now()
+			alarms := make([]Alarm, 200)
 			var mu sync.Mutex
 			due := map[int]time.Duration{}
 			var rung []time.Duration
 			for i := range alarms {
-				alarms[i].ring = func(t time.Time) {
+				alarms[i].Ring = func(t time.Time) {
 					mu.Lock()
 					defer mu.Unlock()
 					at, ok := due[i]
@@ -40,11 +40,11 @@ func TestAlarmsRingInOrder(t *testing.T) {
 				i := r.IntN(len(alarms))
 				mu.Lock()
 				if r.IntN(4) == 0 {
-					k.stop(&alarms[i])
+					k.Stop(&alarms[i])
 					delete(due, i)
 				} else {
-					due[i] = now().Sub(begin) + time.Duration(1+r.IntN(1000))*time.Millisecond
-					k.set(&alarms[i], begin.Add(due[i]))
+					due[i] = time.Now().Sub(begin) + time.Duration(1+r.IntN(1000))*time.Millisecond
+					k.Set(&alarms[i], begin.Add(due[i]))
 				}
 				mu.Unlock()
 				if r.IntN(10) == 0 {
@@ -65,7 +65,7 @@ func TestAlarmsRingInOrder(t *testing.T) {
 	}
 }
 
-func checkHeap(t *testing.T, k *clock, n int) {
+func checkHeap(t *testing.T, k *Clock, n int) {
 	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -84,30 +84,30 @@ func checkHeap(t *testing.T, k *clock, n int) {
 func TestAlarmsWhileRinging(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		k := newClock()
-		go k.run()
+		k := NewClock()
+		go k.Run()
 		ringsA, ringsB := 0, 0
-		var a, b alarm
-		a.ring = func(t time.Time) {
+		var a, b Alarm
+		a.Ring = func(t time.Time) {
 			if ringsA++; ringsA < 5 {
-				k.set(&a, t.Add(time.Hour*24*30))
-				k.set(&b, t.Add(-time.Second))
+				k.Set(&a, t.Add(time.Hour*24*30))
+				k.Set(&b, t.Add(-time.Second))
 			}
 		}
-		b.ring = func(time.Time) {
-			k.stop(&b)
+		b.Ring = func(time.Time) {
+			k.Stop(&b)
 			ringsB++
 		}
-		k.set(&a, now())
+		k.Set(&a, time.Now())
 		time.Sleep(time.Hour * 24 * 30 * 10)
 		synctest.Wait()
 		if ringsA != 5 || ringsB != 4 {
 			t.Errorf("%d and %d rings, want 5 and 4", ringsA, ringsB)
 		}
-		k.set(&a, now().Add(time.Minute))
-		k.close()
-		k.set(&b, now())
-		k.stop(&a)
+		k.Set(&a, time.Now().Add(time.Minute))
+		k.Close()
+		k.Set(&b, time.Now())
+		k.Stop(&a)
 		time.Sleep(time.Hour)
 		if ringsA != 5 || ringsB != 4 {
 			t.Error("rang after close")

@@ -1,4 +1,4 @@
-package broker
+package alarm
 
 import (
 	"slices"
@@ -6,31 +6,34 @@ import (
 	"time"
 )
 
-// alarm is something that happens at a time: a keep alive that has passed, a
-// session that expires. Its fields belong to the clock.
-type alarm struct {
+// Alarm is something that happens at a time. Ring must be set before it is.
+type Alarm struct {
+	// Ring is called when the time has come, in the clock's goroutine: it must
+	// not block. It may set the alarm again.
+	Ring func(now time.Time)
+
 	at    time.Duration // since the clock began
 	place int           // in the heap, from 1; zero: not set
-	ring  func(now time.Time)
 }
 
-// clock rings alarms. One timer serves them all, however many there are.
-type clock struct {
+// Clock rings alarms. Create it with NewClock.
+type Clock struct {
 	began time.Time
 
 	mu     sync.Mutex
-	heap   []*alarm
+	heap   []*Alarm
 	closed bool
-	fired  chan struct{} // wakes run when an earlier alarm was set
-	ended  chan struct{} // closed when run has ended
+	fired  chan struct{} // wakes Run when an earlier alarm was set
+	ended  chan struct{} // closed when Run has ended
 }
 
-func newClock() *clock {
-	return &clock{began: now(), fired: make(chan struct{}, 1), ended: make(chan struct{})}
+// NewClock returns a clock that rings nothing until Run.
+func NewClock() *Clock {
+	return &Clock{began: time.Now(), fired: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
-// set has a ring at that time, in place of any other time it was set to.
-func (k *clock) set(a *alarm, at time.Time) {
+// Set has a ring at that time, in place of any other time it was set to.
+func (k *Clock) Set(a *Alarm, at time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
@@ -50,14 +53,14 @@ func (k *clock) set(a *alarm, at time.Time) {
 	}
 }
 
-// stop unsets a.
-func (k *clock) stop(a *alarm) {
+// Stop unsets a, which may be ringing.
+func (k *Clock) Stop(a *Alarm) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.remove(a)
 }
 
-func (k *clock) remove(a *alarm) {
+func (k *Clock) remove(a *Alarm) {
 	place, last := a.place, len(k.heap)
 	if place == 0 {
 		return
@@ -72,8 +75,15 @@ func (k *clock) remove(a *alarm) {
 	}
 }
 
-// run rings alarms until close.
-func (k *clock) run() {
+// Len is how many alarms are set.
+func (k *Clock) Len() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.heap)
+}
+
+// Run rings alarms until Close.
+func (k *Clock) Run() {
 	defer close(k.ended)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -83,7 +93,7 @@ func (k *clock) run() {
 			return
 		}
 		for _, a := range due {
-			a.ring(now())
+			a.Ring(time.Now())
 		}
 		if len(due) > 0 {
 			continue
@@ -98,10 +108,10 @@ func (k *clock) run() {
 
 // due removes the alarms whose time has come, some at a time, and says how long
 // until the next.
-func (k *clock) due() (due []*alarm, wait time.Duration, closed bool) {
+func (k *Clock) due() (due []*Alarm, wait time.Duration, closed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	t := now().Sub(k.began)
+	t := time.Now().Sub(k.began)
 	for len(k.heap) > 0 && len(due) < 256 && k.heap[0].at <= t {
 		due = append(due, k.heap[0])
 		k.remove(k.heap[0])
@@ -112,19 +122,19 @@ func (k *clock) due() (due []*alarm, wait time.Duration, closed bool) {
 	return due, k.heap[0].at - t, k.closed
 }
 
-// ringAll rings all alarms before their time: each has to look for itself
+// RingAll rings all alarms before their time: each has to look for itself
 // whether anything is due.
-func (k *clock) ringAll() {
+func (k *Clock) RingAll() {
 	k.mu.Lock()
 	all := slices.Clone(k.heap)
 	k.mu.Unlock()
 	for _, a := range all {
-		a.ring(now())
+		a.Ring(time.Now())
 	}
 }
 
-// close ends run and waits for it.
-func (k *clock) close() {
+// Close ends Run and waits for it.
+func (k *Clock) Close() {
 	k.mu.Lock()
 	k.closed = true
 	k.mu.Unlock()
@@ -136,7 +146,7 @@ func (k *clock) close() {
 }
 
 // up moves the alarm at a place towards the root and returns where it ended.
-func (k *clock) up(place int) int {
+func (k *Clock) up(place int) int {
 	for place > 1 && k.before(place, place/2) {
 		k.swap(place, place/2)
 		place /= 2
@@ -145,7 +155,7 @@ func (k *clock) up(place int) int {
 }
 
 // down moves the alarm at a place away from the root.
-func (k *clock) down(place int) {
+func (k *Clock) down(place int) {
 	for {
 		child := 2 * place
 		if child > len(k.heap) {
@@ -162,12 +172,10 @@ func (k *clock) down(place int) {
 	}
 }
 
-func (k *clock) before(i, j int) bool { return k.heap[i-1].at < k.heap[j-1].at }
+func (k *Clock) before(i, j int) bool { return k.heap[i-1].at < k.heap[j-1].at }
 
-func (k *clock) swap(i, j int) {
+func (k *Clock) swap(i, j int) {
 	a, b := k.heap[i-1], k.heap[j-1]
 	k.heap[i-1], k.heap[j-1] = b, a
 	a.place, b.place = j, i
 }
-
-func now() time.Time { return time.Now() }
