@@ -331,6 +331,7 @@ var all = []Options{
 	{Scenario: "p2p", QoS: 2, Publishers: 5, Count: 500},
 	{Scenario: "fanout", QoS: 1, Subscribers: 10, Count: 100},
 	{Scenario: "fanin", Publishers: 10, Window: 1, Count: 500},
+	{Scenario: "fanin", QoS: 1, Publishers: 5, Subscribers: 3, Shared: true, Count: 500},
 	{Scenario: "latency", Publishers: 3, Rate: 500, Count: 100},
 	{Scenario: "connect", Concurrency: 5, Count: 100},
 	{Scenario: "idle", Count: 50, Duration: time.Millisecond},
