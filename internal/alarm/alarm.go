@@ -111,7 +111,7 @@ func (k *Clock) Run() {
 func (k *Clock) due() (due []*Alarm, wait time.Duration, closed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	t := time.Now().Sub(k.began)
+	t := time.Since(k.began)
 	for len(k.heap) > 0 && len(due) < 256 && k.heap[0].at <= t {
 		due = append(due, k.heap[0])
 		k.remove(k.heap[0])

@@ -43,7 +43,7 @@ func TestAlarmsRingInOrder(t *testing.T) {
 					k.Stop(&alarms[i])
 					delete(due, i)
 				} else {
-					due[i] = time.Now().Sub(begin) + time.Duration(1+r.IntN(1000))*time.Millisecond
+					due[i] = time.Since(begin) + time.Duration(1+r.IntN(1000))*time.Millisecond
 					k.Set(&alarms[i], begin.Add(due[i]))
 				}
 				mu.Unlock()
