@@ -14,7 +14,7 @@ import (
 func wire(tb testing.TB, s string) []byte {
 	tb.Helper()
 	var b []byte
-	for _, word := range strings.Fields(s) {
+	for word := range strings.FieldsSeq(s) {
 		if text, ok := strings.CutPrefix(word, "'"); ok {
 			b = append(b, strings.TrimSuffix(text, "'")...)
 			continue

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -216,10 +217,8 @@ func (m *model) release(id uint16) error {
 			return fmt.Errorf("identifier %d is released before its PUBREC, %d", id, i)
 		}
 	}
-	for _, known := range m.toComp {
-		if known == id {
-			return nil
-		}
+	if slices.Contains(m.toComp, id) {
+		return nil
 	}
 	m.open[id] = -1
 	m.toComp = append(m.toComp, id)
