@@ -3,24 +3,22 @@ package zancudo_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/zancudomq/zancudo/internal/proctest"
 )
 
 // Code blocks of the documentation are tests. A sh block has a comment in the line above it that says how it is run:
@@ -195,12 +193,12 @@ type page struct {
 
 type listener struct {
 	want string
-	out  *output
+	out  *proctest.Output
 }
 
 func newPage(ctx context.Context, t *testing.T, name, zancudo string) *page {
 	t.Helper()
-	p := &page{T: t, name: name, port: freePort(t)}
+	p := &page{T: t, name: name, port: proctest.FreePort(t)}
 	home := t.TempDir()
 	front := filepath.Join(home, "front")
 	script := func(name, body string) {
@@ -251,7 +249,7 @@ func (p *page) play(ctx context.Context, all []block) {
 		case "serve":
 			p.serve(ctx, b)
 		case "listen":
-			l := &listener{want: b.arg, out: &output{}}
+			l := &listener{want: b.arg, out: &proctest.Output{}}
 			p.listeners = append(p.listeners, l)
 			p.start(ctx, b, l.out)
 		case "until":
@@ -299,7 +297,7 @@ func (p *page) run(ctx context.Context, b block) {
 }
 
 // start runs a block of one command until the page ends.
-func (p *page) start(ctx context.Context, b block, out *output) (ended <-chan struct{}) {
+func (p *page) start(ctx context.Context, b block, out *proctest.Output) (ended <-chan struct{}) {
 	p.Helper()
 	cmd := p.command(ctx, "exec "+b.code)
 	cmd.Stdout, cmd.Stderr = out, out
@@ -326,7 +324,7 @@ func (p *page) start(ctx context.Context, b block, out *output) (ended <-chan st
 
 func (p *page) serve(ctx context.Context, b block) {
 	p.Helper()
-	ended := p.start(ctx, b, &output{})
+	ended := p.start(ctx, b, &proctest.Output{})
 	for {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort("localhost", p.port))
 		if err == nil {
@@ -345,45 +343,6 @@ func (p *page) serve(ctx context.Context, b block) {
 
 func (p *page) heard() bool {
 	return !slices.ContainsFunc(p.listeners, func(l *listener) bool { return !strings.Contains(l.out.String(), l.want) })
-}
-
-// freePort returns a port that is free on both loopback addresses, below those that the kernel gives to outgoing connections.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20000 + rand.IntN(10000))
-		free := true
-		for _, host := range []string{"127.0.0.1", "::1"} {
-			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, port))
-			if err == nil {
-				l.Close()
-			}
-			free = free && !errors.Is(err, syscall.EADDRINUSE) // without IPv6 there is no ::1, and that is well
-		}
-		if free {
-			return port
-		}
-	}
-	t.Fatal("no port is free on both 127.0.0.1 and ::1")
-	return ""
-}
-
-// output is a buffer that a process fills while a test reads it.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
 
 func TestBlocks(t *testing.T) {

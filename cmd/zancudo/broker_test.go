@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/mqtttest"
+	"github.com/zancudomq/zancudo/internal/proctest"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -31,7 +32,7 @@ func TestNewcomersMinute(t *testing.T) {
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := proctest.FreePort(t)
 			b := startIn(t, way.dir, way.program, append(way.args, "-p", port)...)
 			b.wait(&b.stderr, " of this machine only, open to every program on it; to open it to the network, ")
 			for _, host := range hosts(t) {
@@ -78,7 +79,7 @@ func minute(t *testing.T, sub, pub []string, host, port string) {
 // else the machine does, nor disturb it for longer than a moment.
 func TestDefaultPort(t *testing.T) {
 	t.Parallel()
-	if !portIsFree(t, "1883") {
+	if !proctest.PortIsFree(t, "1883") {
 		t.Skip("another program has port 1883")
 	}
 	p := start(t, zancudo)
@@ -101,7 +102,7 @@ func TestSignals(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := proctest.FreePort(t)
 			b := broker(t, "-p", port)
 			b.signal(syscall.SIGHUP) // means to reload, not to end
 			b.wait(&b.stderr, "Warning: Signal 'hangup'")
@@ -130,7 +131,7 @@ func TestSignals(t *testing.T) {
 
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := proctest.FreePort(t)
 	broker(t, "-p", port)
 	status, stdout, stderr := run(t, zancudo, "-q", "-p", port)
 	want := fmt.Sprintf("Error: Address already in use: port %s of 127.0.0.1. Stop the program that listens there, perhaps another broker, "+
@@ -142,7 +143,7 @@ func TestPortInUse(t *testing.T) {
 
 func TestLoopbackOnly(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := proctest.FreePort(t)
 	broker(t, "-p", port)
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
@@ -191,7 +192,7 @@ func TestNamesAndStatuses(t *testing.T) {
 
 func TestConfigured(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := proctest.FreePort(t)
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")
 	conf := "listener " + port + " localhost\nallow_anonymous true\nmax_qos 1\nlog_dest stdout\nlog_timestamp false\n"
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
@@ -218,7 +219,7 @@ func TestConfigured(t *testing.T) {
 func TestKilledClients(t *testing.T) {
 	t.Parallel()
 	need(t, "mosquitto_sub", "mosquitto-clients")
-	port := freePort(t)
+	port := proctest.FreePort(t)
 	b := broker(t, "-p", port)
 	watcher := client(t, port, packet.V311)
 	watcher.SendText("CONNECT id=watcher clean keepalive=60")
@@ -271,7 +272,7 @@ func files(t *testing.T, p *process) int {
 // A broker whose log nobody reads any more goes on serving.
 func TestLogReaderGone(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := proctest.FreePort(t)
 	b := start(t, "sh", "-c", fmt.Sprintf("{ %q -p %s 2>&1; echo status $? >&2; } | head -n 1", zancudo, port))
 	b.wait(&b.stdout, "\n")
 	c := client(t, port, packet.V5)
@@ -293,7 +294,7 @@ func TestOpenFiles(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max <= 256 || limit.Max > 1<<30 {
 		t.Skip("the limit of open files is of no use here: ", limit, err)
 	}
-	b := start(t, "sh", "-c", fmt.Sprintf("ulimit -S -n 256 && exec %q -p %s", zancudo, freePort(t)))
+	b := start(t, "sh", "-c", fmt.Sprintf("ulimit -S -n 256 && exec %q -p %s", zancudo, proctest.FreePort(t)))
 	b.wait(&b.stderr, " running\n")
 	all, but1 := fmt.Sprintf("Up to %d files", limit.Max), fmt.Sprintf("Up to %d files", limit.Max-1) // Go may leave one out
 	if log := b.stderr.String(); !strings.Contains(log, all) && !strings.Contains(log, but1) {

@@ -4,14 +4,11 @@ package main_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -199,33 +196,6 @@ func hosts(t *testing.T) []string {
 		all = append(all, "::1")
 	}
 	return all
-}
-
-// freePort returns a port that is free now on all loopback addresses, below
-// those that the kernel gives to outgoing connections.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		if port := strconv.Itoa(20000 + rand.IntN(10000)); portIsFree(t, port) {
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
-func portIsFree(t *testing.T, port string) bool {
-	t.Helper()
-	for _, host := range []string{"127.0.0.1", "::1"} {
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, port))
-		if err == nil {
-			l.Close()
-		}
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return false
-		}
-	}
-	return true
 }
 
 // dial connects to a broker, waiting for it to listen.

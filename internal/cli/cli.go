@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+
+	"github.com/zancudomq/zancudo/internal/config"
 )
 
 // Env is what a command may touch of the process it runs in.
@@ -134,7 +136,7 @@ func version() string {
 func suggestion(name string) string {
 	best, least := "", 3
 	for _, c := range append([]command{{name: "help"}}, commands...) {
-		if d := distance(name, c.name); d < least || name != "" && strings.HasPrefix(c.name, name) && best == "" {
+		if d := config.Distance(name, c.name); d < least || name != "" && strings.HasPrefix(c.name, name) && best == "" {
 			best, least = c.name, d
 		}
 	}
@@ -142,24 +144,4 @@ func suggestion(name string) string {
 		return "; 'zancudo help' lists the commands."
 	}
 	return fmt.Sprintf(", did you mean '%s'?", best)
-}
-
-// distance is the number of single-letter edits between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

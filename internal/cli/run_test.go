@@ -3,13 +3,14 @@ package cli
 import (
 	"bytes"
 	"context"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/zancudomq/zancudo/internal/proctest"
 )
 
 func TestRunErrors(t *testing.T) {
@@ -103,7 +104,7 @@ func TestRunStops(t *testing.T) {
 		{" -q", ""},
 		{" -q -v", ""},
 	} {
-		status, stdout, stderr := execute(ctx, "zancudo -p "+freePort(t)+" -c "+file+tt.flags)
+		status, stdout, stderr := execute(ctx, "zancudo -p "+proctest.FreePort(t)+" -c "+file+tt.flags)
 		if status != 0 || !strings.HasPrefix(stdout, tt.stdout) || tt.stdout == "" && stdout != "" || stderr != "" {
 			t.Errorf("%q: status %d\nstdout\n%swant\n%sstderr\n%s", tt.flags, status, stdout, tt.stdout, stderr)
 		}
@@ -115,19 +116,4 @@ func execute(ctx context.Context, line string) (status int, stdout, stderr strin
 	var out, err bytes.Buffer
 	status = Main(ctx, strings.Fields(line), strings.NewReader(""), &out, &err)
 	return status, out.String(), err.String()
-}
-
-// freePort returns a port that is free now, below those that the kernel gives
-// to outgoing connections.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20000 + rand.IntN(10000))
-		if l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }

@@ -33,15 +33,15 @@ func Suggest(name string) string {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	best, least := "", 1+max(1, len(name)/4)
 	for _, w := range Words() {
-		if d := distance(name, strings.TrimSuffix(w.Name, "*")); d < least {
+		if d := Distance(name, strings.TrimSuffix(w.Name, "*")); d < least {
 			best, least = w.Name, d
 		}
 	}
 	return best
 }
 
-// distance is the number of single-letter edits between a and b.
-func distance(a, b string) int {
+// Distance is the number of single-letter edits between a and b.
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

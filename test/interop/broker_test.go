@@ -1,22 +1,19 @@
 package interop
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/zancudomq/zancudo/internal/proctest"
 )
 
 const root = "../.." // the module's
@@ -42,8 +39,8 @@ func startBroker(t *testing.T) (host, port string) {
 		args = append(args, "-race")
 	}
 	build(t, root, "go", append(args, "./cmd/zancudo")...)
-	host, port = "127.0.0.1", freePort(t)
-	printed := &output{}
+	host, port = "127.0.0.1", proctest.FreePort(t)
+	printed := &proctest.Output{}
 	cmd := exec.Command(bin, "run", "-p", port) // its end is in the cleanup
 	cmd.Stdout, cmd.Stderr = printed, printed
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
@@ -60,7 +57,7 @@ func startBroker(t *testing.T) (host, port string) {
 	return host, port
 }
 
-func stopBroker(t *testing.T, cmd *exec.Cmd, ended <-chan struct{}, printed *output) {
+func stopBroker(t *testing.T, cmd *exec.Cmd, ended <-chan struct{}, printed *proctest.Output) {
 	t.Helper()
 	_ = cmd.Process.Signal(os.Interrupt) // fails where it has ended by itself, which its status tells
 	select {
@@ -123,44 +120,4 @@ func readSources(t *testing.T) {
 func raceDetector() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
-// freePort returns a port that is free on both loopback addresses, below those that the kernel gives to outgoing
-// connections.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20000 + rand.IntN(10000))
-		free := true
-		for _, host := range []string{"127.0.0.1", "::1"} {
-			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, port))
-			if err == nil {
-				l.Close()
-			}
-			free = free && !errors.Is(err, syscall.EADDRINUSE) // without IPv6 there is no ::1, and that is well
-		}
-		if free {
-			return port
-		}
-	}
-	t.Fatal("no port is free on both 127.0.0.1 and ::1")
-	return ""
-}
-
-// output is a buffer that a process fills while a test reads it.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
