@@ -45,10 +45,7 @@ func (s *Session) push(out *Output, now time.Time, d *Delivery, sub *Subscriptio
 	if qos == packet.AtMostOnce {
 		return s.pushQoS0(out, now, d, sub, retain)
 	}
-	if s.sending == nil {
-		s.sending = &sending{first: 1}
-	}
-	q := s.sending
+	q := s.use()
 	if !s.Connected() || q.queue.len() > 0 || q.sent < q.window.len() || q.window.len() == maxWindow ||
 		!q.room(s, len(d.message.Payload)) || s.stalled(out) {
 		return s.enqueue(now, d, sub, qos, retain)
@@ -65,13 +62,11 @@ func (s *Session) push(out *Output, now time.Time, d *Delivery, sub *Subscriptio
 func (s *Session) pushQoS0(out *Output, now time.Time, d *Delivery, sub *Subscription, retain bool) Outcome {
 	switch {
 	case !s.Connected() && s.limits.QueueQoS0:
-		if s.sending == nil {
-			s.sending = &sending{first: 1}
-		}
+		s.use()
 		return s.enqueue(now, d, sub, packet.AtMostOnce, retain)
 	case !s.Connected():
 		return Absent
-	case s.limits.MaxPending > 0 && out.Len() > s.limits.MaxPending:
+	case s.stalled(out):
 		return Behind
 	}
 	e := entry{d.message, sub, packet.AtMostOnce, retain}
@@ -81,8 +76,16 @@ func (s *Session) pushQoS0(out *Output, now time.Time, d *Delivery, sub *Subscri
 	return Sent
 }
 
+// use returns what goes to the client with QoS 1 and 2, which few clients need.
+func (s *Session) use() *sending {
+	if s.sending == nil {
+		s.sending = &sending{first: 1}
+	}
+	return s.sending
+}
+
 // stalled reports whether so much waits for the socket that more is better
-// kept as messages.
+// kept as messages, or dropped.
 func (s *Session) stalled(out *Output) bool {
 	return s.limits.MaxPending > 0 && out.Len() > s.limits.MaxPending
 }
