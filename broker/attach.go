@@ -35,10 +35,7 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 		if !attached {
 			continue // the session that was here has ended: look again
 		}
-		if old != nil {
-			b.logTakeover(old)
-			old.sayGoodbye(&packet.Disconnect{ReasonCode: packet.SessionTakenOver})
-		}
+		b.dismiss(old)
 		return nil
 	}
 }
@@ -169,10 +166,7 @@ func (b *Broker) bury(cl *client, old *conn, left *remains) {
 		for _, sub := range left.subscriptions {
 			b.index.replace(cl, sub, nil)
 		}
-		if old != nil {
-			b.logTakeover(old)
-			old.sayGoodbye(&packet.Disconnect{ReasonCode: packet.SessionTakenOver})
-		}
+		b.dismiss(old)
 		b.adopt(left.orphans)
 	}
 	if left.will != nil {
@@ -200,7 +194,13 @@ func (b *Broker) adopt(orphans []session.Orphan) {
 	b.settle(s)
 }
 
-func (b *Broker) logTakeover(old *conn) {
+// dismiss ends a connection whose session was taken over [MQTT-3.1.4-3]; old
+// may be nil.
+func (b *Broker) dismiss(old *conn) {
+	if old == nil {
+		return
+	}
 	b.stats.Connected.Add(-1)
 	b.logDisconnected(old, packet.SessionTakenOver)
+	old.sayGoodbye(&packet.Disconnect{ReasonCode: packet.SessionTakenOver})
 }

@@ -74,12 +74,9 @@ func (c *conn) finish(err error) {
 
 // goodbye is the DISCONNECT that tells a client of err.
 func (c *conn) goodbye(err error, reason packet.ReasonCode) *packet.Disconnect {
-	p := &packet.Disconnect{ReasonCode: reason.In(packet.DISCONNECT), ReasonString: reasonString(err, reason)}
-	var referral *ServerReferenceError
-	if errors.As(err, &referral) {
-		p.ServerReference = referral.ServerReference
+	return &packet.Disconnect{
+		ReasonCode: reason.In(packet.DISCONNECT), ReasonString: reasonString(err, reason), ServerReference: serverReference(err),
 	}
-	return p
 }
 
 // kick ends the connection from outside.
@@ -134,10 +131,8 @@ func (c *conn) refuse(err error) {
 	case reason == packet.UnsupportedProtocolVersion && c.version == 0:
 		_ = c.writeAs(packet.V311, &packet.Connack{ReasonCode: reason})
 	case c.version == packet.V5:
-		ack := &packet.Connack{ReasonCode: reason.In(packet.CONNACK), ReasonString: reasonString(err, reason)}
-		var referral *ServerReferenceError
-		if errors.As(err, &referral) {
-			ack.ServerReference = referral.ServerReference
+		ack := &packet.Connack{
+			ReasonCode: reason.In(packet.CONNACK), ReasonString: reasonString(err, reason), ServerReference: serverReference(err),
 		}
 		if !c.fits(ack) { // [MQTT-3.2.2-19]
 			ack.ReasonString = ""
@@ -191,13 +186,11 @@ func (c *conn) onAlarm(t time.Time) {
 		c.hangUp()
 		return
 	}
-	c.client.mu.Lock()
-	current, connected := c.client.conn == c, c.client.session.Connected()
-	c.client.mu.Unlock()
-	if !current || !connected {
+	if !c.client.current(c) {
 		c.hangUp() // the time for a goodbye is over
 		return
 	}
+	c.client.mu.Unlock()
 	if c.keepAlive == 0 {
 		return // the CONNECT came in the last moment
 	}

@@ -35,3 +35,12 @@ func reasonString(err error, reason packet.ReasonCode) string {
 		return err.Error()
 	}
 }
+
+// serverReference is the server that err refers the client to; empty: none.
+func serverReference(err error) string {
+	var referral *ServerReferenceError
+	if errors.As(err, &referral) {
+		return referral.ServerReference
+	}
+	return ""
+}
