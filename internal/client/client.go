@@ -19,6 +19,9 @@ type Client struct {
 	done    chan struct{}      // closed when run ended
 	ending  atomic.Bool        // the owner wants no other connection
 	deaf    atomic.Bool        // messages are ignored
+	// handling says that the reader is with a message. It is set before deaf is
+	// looked at.
+	handling atomic.Bool
 
 	mu        sync.Mutex
 	changed   sync.Cond // what wait waits for
@@ -236,6 +239,9 @@ func (c *Client) Disconnect(ctx context.Context, p *packet.Disconnect) error {
 	n := c.conn
 	var err error
 	if n != nil && !n.last {
+		err = c.wait(ctx, func() bool { return !c.handling.Load() }) // what was printed is acknowledged first
+	}
+	if n != nil && !n.last && err == nil {
 		err = n.append(p)
 		n.last = true
 		n.flush()

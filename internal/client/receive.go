@@ -87,6 +87,8 @@ func (n *conn) receive(p *packet.Publish) error {
 		return err
 	}
 	c := n.client
+	c.handling.Store(true)
+	defer n.handled()
 	if c.deaf.Load() {
 		return nil
 	}
@@ -109,6 +111,18 @@ func (n *conn) receive(p *packet.Publish) error {
 	case packet.AtMostOnce:
 	}
 	return nil
+}
+
+// handled notes that a message was handled and, where its QoS asks for it,
+// answered: Disconnect may follow.
+func (n *conn) handled() {
+	c := n.client
+	c.handling.Store(false)
+	if c.ending.Load() {
+		c.mu.Lock()
+		c.notify()
+		c.mu.Unlock()
+	}
 }
 
 // reply appends an answer to the output; it is written when the reader has

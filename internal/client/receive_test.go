@@ -163,6 +163,33 @@ func TestStopReceiving(t *testing.T) {
 	})
 }
 
+// TestDisconnectFollowsTheAcknowledgement shows that a message which is being
+// handled when the client disconnects does not come again.
+func TestDisconnectFollowsTheAcknowledgement(t *testing.T) {
+	for _, qos := range []packet.QoS{packet.AtLeastOnce, packet.ExactlyOnce} {
+		synctest.Test(t, func(t *testing.T) {
+			var c *client.Client
+			gone := make(chan error, 1)
+			o := client.Options{OnMessage: func(*packet.Publish) {
+				go func() { gone <- c.Disconnect(t.Context(), &packet.Disconnect{}) }()
+				time.Sleep(time.Millisecond) // Disconnect has begun
+			}}
+			started, _, p := start(t, o, &packet.Connack{})
+			c = started
+			p.send(sent(1, qos, "handled"))
+			if qos == packet.AtLeastOnce {
+				p.expect(puback(1), &packet.Disconnect{})
+			} else {
+				p.expect(&packet.Pubrec{Ack: packet.Ack{PacketID: 1}}, &packet.Disconnect{})
+			}
+			p.expectEnd()
+			if err := <-gone; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestKeepAlive(t *testing.T) {
 	for _, test := range []struct {
 		name string
