@@ -56,6 +56,7 @@ var plan = []room{
 	{dir: "internal/bridge", floor: 3, doors: []string{"internal/client"}},
 	{dir: "internal/client", floor: 3},
 	{dir: "internal/bench", floor: 3}, // the load generator
+	{dir: "internal/logs", floor: 3},
 	{dir: "internal/metrics", floor: 3},
 
 	// Floor 2: the broker. It knows no adapter.

@@ -15,6 +15,7 @@ import (
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
+	"github.com/zancudomq/zancudo/internal/logs"
 )
 
 // Options say what to run.
@@ -39,17 +40,17 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	options.Logger = logger
-	logger.Log(ctx, levelInformation, msgStarting, "version", o.Version)
-	logger.Log(ctx, levelInformation, msgLoaded, "file", o.Config.File)
+	logger.Log(ctx, logs.LevelInformation, "broker starting", "version", o.Version)
+	logger.Log(ctx, logs.LevelInformation, "configuration loaded", "file", o.Config.File)
 	for _, w := range o.Config.Warnings {
-		logger.Warn(msgConfiguration, "text", w.Text)
+		logger.Warn("configuration warning", "text", w.Text)
 	}
 	listeners, err := open(ctx, o.Config, logger)
 	if err != nil {
 		return err
 	}
 	if files := listen.MaxFiles(); files > 0 {
-		logger.Log(ctx, levelInformation, msgCapacity, "files", files)
+		logger.Log(ctx, logs.LevelInformation, "open files limited", "files", files)
 	}
 	stopSignals := passOverSignals(logger)
 	defer stopSignals()
@@ -59,9 +60,9 @@ func Run(ctx context.Context, o Options) error {
 	for _, l := range listeners {
 		go func() { ended <- b.Serve(l) }()
 	}
-	logger.Log(ctx, levelInformation, msgRunning, "version", o.Version)
+	logger.Log(ctx, logs.LevelInformation, "broker running", "version", o.Version)
 	err = wait(ctx, ended, len(listeners), logger)
-	logger.Log(ctx, levelInformation, msgTerminating, "version", o.Version)
+	logger.Log(ctx, logs.LevelInformation, "broker terminating", "version", o.Version)
 
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
@@ -128,13 +129,13 @@ func open(ctx context.Context, c *config.Config, logger *slog.Logger) (all []net
 // announce logs where l listens.
 func announce(c *config.Config, l *config.Listener, opened []net.Listener, logger *slog.Logger) {
 	for _, one := range opened {
-		logger.Log(context.Background(), levelInformation, msgOpening, "listener", one.Addr().String())
+		logger.Log(context.Background(), logs.LevelInformation, "listener opened", "listener", one.Addr().String())
 	}
 	switch {
 	case c.LocalOnly:
-		logger.Info(msgLocalOnly, "port", opened[0].Addr().(*net.TCPAddr).Port)
+		logger.Info("open to this machine only", "port", opened[0].Addr().(*net.TCPAddr).Port)
 	case c.AnonymousOn(l):
-		logger.Info(msgAnonymous, "listener", opened[0].Addr().String())
+		logger.Info("open to everybody", "listener", opened[0].Addr().String())
 	}
 }
 
@@ -149,7 +150,7 @@ type announcing struct {
 func (l *announcing) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err == nil && l.logger.Enabled(context.Background(), slog.LevelInfo) {
-		l.logger.Info(msgAccepted, "remote", c.RemoteAddr().String(), "listener", l.address)
+		l.logger.Info("connection accepted", "remote", c.RemoteAddr().String(), "listener", l.address)
 	}
 	return c, err
 }
@@ -167,7 +168,7 @@ func passOverSignals(logger *slog.Logger) (stop func()) {
 	go func() {
 		defer close(done)
 		for s := range signals {
-			logger.Warn(msgSignal, "signal", s.String())
+			logger.Warn("signal passed over", "signal", s.String())
 		}
 	}()
 	return func() {

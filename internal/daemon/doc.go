@@ -1,5 +1,5 @@
 // Package daemon turns a configuration into a running broker: it opens the
-// listeners, writes the log in Mosquitto's words, and shuts down in order.
+// listeners, has the log written where it belongs, and shuts down in order.
 //
 // It is not the command line, and no part of serving a client: what it plugs
 // together does not know it.

@@ -1,4 +1,4 @@
-package daemon
+package logs
 
 import (
 	"context"
@@ -8,34 +8,52 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/zancudomq/zancudo/internal/config"
 )
 
-// levelInformation is below slog.LevelInfo, which is Mosquitto's notice.
-const levelInformation = slog.LevelInfo - 2
+// LevelInformation is below slog.LevelInfo, which is Mosquitto's notice.
+const LevelInformation = slog.LevelInfo - 2
 
-// newLogger returns the logger that c asks for.
-func newLogger(c *config.Config, stdout, stderr io.Writer) *slog.Logger {
-	out := &output{}
-	dests := c.LogDests
-	if dests&config.LogToNone != 0 {
+// Types is a set of kinds of log lines.
+type Types uint16
+
+// The kinds of log lines, as Mosquitto knows them.
+const (
+	Error Types = 1 << iota
+	Warning
+	Notice
+	Information
+	Debug
+	Subscribe
+	Unsubscribe
+	WebSockets
+	Internal
+
+	All Types = 1<<iota - 1
+)
+
+// Options say what is written where.
+type Options struct {
+	Types              Types
+	Writers            []io.Writer // none: nothing is logged
+	Timestamp          bool
+	ConnectionMessages bool // those that say who connects and disconnects
+}
+
+// New returns the logger that o asks for.
+func New(o Options) *slog.Logger {
+	if len(o.Writers) == 0 {
 		return slog.New(slog.DiscardHandler)
 	}
-	if dests&config.LogToStdout != 0 {
-		out.writers = append(out.writers, stdout)
-	}
-	if dests&config.LogToStderr != 0 || len(out.writers) == 0 {
-		out.writers = append(out.writers, stderr)
-	}
-	return slog.New(&classic{out: out, types: c.LogTypes, timestamp: c.LogTimestamp, connections: c.ConnectionMessages})
+	return slog.New(&classic{
+		out: &output{writers: o.Writers}, types: o.Types, timestamp: o.Timestamp, connections: o.ConnectionMessages,
+	})
 }
 
 // classic writes log lines as Mosquitto does, one write a line. People read
 // them, and programs such as fail2ban.
 type classic struct {
 	out         *output
-	types       config.LogTypes
+	types       Types
 	timestamp   bool
 	connections bool // those that say who connects and disconnects
 	attrs       []slog.Attr
@@ -51,18 +69,18 @@ type output struct {
 
 var _ slog.Handler = (*classic)(nil)
 
-func typeOf(level slog.Level) config.LogTypes {
+func typeOf(level slog.Level) Types {
 	switch {
 	case level >= slog.LevelError:
-		return config.LogError
+		return Error
 	case level >= slog.LevelWarn:
-		return config.LogWarning
+		return Warning
 	case level >= slog.LevelInfo:
-		return config.LogNotice
-	case level >= levelInformation:
-		return config.LogInformation
+		return Notice
+	case level >= LevelInformation:
+		return Information
 	default:
-		return config.LogDebug
+		return Debug
 	}
 }
 
@@ -92,9 +110,9 @@ func (h *classic) Handle(_ context.Context, r slog.Record) error {
 		b = append(b, ": "...)
 	}
 	switch typeOf(r.Level) {
-	case config.LogError:
+	case Error:
 		b = append(b, "Error: "...)
-	case config.LogWarning:
+	case Warning:
 		b = append(b, "Warning: "...)
 	default:
 	}

@@ -1,4 +1,4 @@
-package daemon
+package logs
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -68,14 +67,14 @@ func TestLines(t *testing.T) {
 			[]any{"client", "x\n1: Client y", "remote", me, "version", "5.0", "clean", true, "keepalive", 0, "user", "\x1b[2J\u202eü\xff"},
 			`New client connected from 192.168.1.9:50000 as x\n1: Client y (p5, c1, k0, u'\x1b[2J\u202eü\xff').`,
 		},
-		{levelInformation, msgStarting, []any{"version", "zancudo version 1"}, "zancudo version 1 starting"},
-		{levelInformation, msgRunning, []any{"version", "zancudo version 1"}, "zancudo version 1 running"},
-		{levelInformation, msgTerminating, []any{"version", "zancudo version 1"}, "zancudo version 1 terminating"},
-		{levelInformation, msgLoaded, []any{"file", ""}, "Using default config."},
-		{levelInformation, msgLoaded, []any{"file", "a.conf"}, "Config loaded from a.conf."},
-		{levelInformation, msgOpening, []any{"listener", "127.0.0.1:1883"}, "Opening ipv4 listen socket on port 1883."},
-		{levelInformation, msgOpening, []any{"listener", "[::1]:1883"}, "Opening ipv6 listen socket on port 1883."},
-		{levelInformation, msgOpening, []any{"listener", "[::]:1883"}, "Opening ipv4 and ipv6 listen socket on port 1883."},
+		{LevelInformation, msgStarting, []any{"version", "zancudo version 1"}, "zancudo version 1 starting"},
+		{LevelInformation, msgRunning, []any{"version", "zancudo version 1"}, "zancudo version 1 running"},
+		{LevelInformation, msgTerminating, []any{"version", "zancudo version 1"}, "zancudo version 1 terminating"},
+		{LevelInformation, msgLoaded, []any{"file", ""}, "Using default config."},
+		{LevelInformation, msgLoaded, []any{"file", "a.conf"}, "Config loaded from a.conf."},
+		{LevelInformation, msgOpening, []any{"listener", "127.0.0.1:1883"}, "Opening ipv4 listen socket on port 1883."},
+		{LevelInformation, msgOpening, []any{"listener", "[::1]:1883"}, "Opening ipv6 listen socket on port 1883."},
+		{LevelInformation, msgOpening, []any{"listener", "[::]:1883"}, "Opening ipv4 and ipv6 listen socket on port 1883."},
 		{slog.LevelInfo, msgAnonymous, []any{"listener", "[::]:1883"}, "Everybody who can reach it may use port 1883 (allow_anonymous true)."},
 		{slog.LevelWarn, msgConfiguration, []any{"text", "not supported yet: user (line 3)"}, "Warning: not supported yet: user (line 3)."},
 		{slog.LevelWarn, msgSignal, []any{"signal", "hangup"}, "Warning: Signal 'hangup' asks for what is not supported yet; nothing changes."},
@@ -84,7 +83,7 @@ func TestLines(t *testing.T) {
 		{slog.LevelDebug, "message refused", nil, `message refused.`},
 	} {
 		var b bytes.Buffer
-		h := &classic{out: &output{writers: []io.Writer{&b}}, types: config.LogAll, timestamp: true, connections: true}
+		h := &classic{out: &output{writers: []io.Writer{&b}}, types: All, timestamp: true, connections: true}
 		r := slog.NewRecord(time.Unix(1700000000, 5), tt.level, tt.message, 0)
 		r.Add(tt.attrs...)
 		if err := h.Handle(t.Context(), r); err != nil {
@@ -96,42 +95,10 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestLogTypes(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ conf, want string }{
-		{"", "Error: e. Warning: w. notice. information."},
-		{"log_type error", "Error: e."},
-		{"log_type notice\nlog_type warning", "Warning: w. notice."},
-		{"log_type information", "information."},
-		{"log_type all", "Error: e. Warning: w. notice. information. debug."},
-		{"log_type none", ""},
-		{"log_dest none", ""},
-		{"log_dest syslog", "Error: e. Warning: w. notice. information."}, // not built: better here than nowhere
-		{"log_dest stdout", "out: Error: e. out: Warning: w. out: notice. out: information."},
-		{"log_dest stdout\nlog_dest stderr\nlog_type error", "out: Error: e. Error: e."},
-	} {
-		var b bytes.Buffer
-		logger := newLogger(parse(t, "log_timestamp false\n"+tt.conf), &prefixed{&b}, &b)
-		logger.Error("e")
-		logger.Warn("w")
-		logger.Info("notice")
-		logger.Log(t.Context(), levelInformation, "information")
-		logger.Debug("debug")
-		if got := strings.Join(strings.Fields(b.String()), " "); got != tt.want {
-			t.Errorf("%q:\ngot  %s\nwant %s", tt.conf, got, tt.want)
-		}
-	}
-}
-
-// prefixed is standard output as a test sees it beside standard error.
-type prefixed struct{ w io.Writer }
-
-func (p *prefixed) Write(b []byte) (int, error) { return fmt.Fprintf(p.w, "out: %s", b) }
-
 func TestConnectionMessages(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	logger := newLogger(parse(t, "log_timestamp false\nconnection_messages false"), nil, &b)
+	logger := New(Options{Types: All, Writers: []io.Writer{&b}})
 	logger.Info(msgAccepted, "remote", "1.2.3.4:5", "listener", "0.0.0.0:1883")
 	logger.Info(msgConnected, "client", "x")
 	logger.Info(msgDisconnected, "client", "x")
@@ -144,7 +111,7 @@ func TestConnectionMessages(t *testing.T) {
 func TestHandlerAttributes(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	logger := newLogger(parse(t, "log_timestamp false"), nil, &b)
+	logger := New(Options{Types: All, Writers: []io.Writer{&b}, ConnectionMessages: true})
 	logger.With("a", 1).WithGroup("g").With("b", 2).Info("said", "c", 3)
 	logger.With("client", "x").Info(msgDisconnected, "remote", "1.2.3.4:5")
 	if got, want := b.String(), "said: a 1, g.b 2, g.c 3.\nClient x [1.2.3.4:5] disconnected.\n"; got != want {
@@ -156,7 +123,7 @@ func TestHandlerAttributes(t *testing.T) {
 func TestWholeLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer // has no lock of its own
-	logger := newLogger(parse(t, ""), nil, &b)
+	logger := New(Options{Types: All, Writers: []io.Writer{&b}})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -169,13 +136,4 @@ func TestWholeLines(t *testing.T) {
 	if got := strings.Count(b.String(), "x.\n"); got != 800 {
 		t.Errorf("got %d lines, want 800", got)
 	}
-}
-
-func parse(t *testing.T, text string) *config.Config {
-	t.Helper()
-	c, err := config.Parse("a.conf", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
