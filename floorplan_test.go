@@ -64,7 +64,8 @@ var plan = []room{
 
 	// Floor 1: rules.
 	{dir: "internal/session", floor: 1, pure: true},
-	{dir: "internal/alarm", floor: 1}, // many alarms, one timer
+	{dir: "internal/alarm", floor: 1},             // many alarms, one timer
+	{dir: "internal/flags", floor: 1, pure: true}, // command lines
 	{dir: "internal/acl", floor: 1, pure: true},
 	{dir: "internal/config", floor: 1, pure: true},
 
