@@ -15,14 +15,14 @@ import (
 // order, 1 if not or if nothing could be measured, and usageStatus if the
 // command line makes no sense.
 func runBench(ctx context.Context, env Env, args []string) int {
-	o, err := parseBench(args)
-	switch {
-	case err != nil:
-		say(env.Stderr, "Error: %v\n", err)
-		return usageStatus
-	case o.help:
-		printBenchUsage(env.Stdout, env.Program)
-		return 0
+	o := &benchOptions{}
+	table := benchTable(o)
+	err := table.Parse(args)
+	if err == nil {
+		err = o.secure()
+	}
+	if status, done := parsed(env, table, err, usageStatus); done {
+		return status
 	}
 	var line *progressLine
 	if !o.quiet {

@@ -4,67 +4,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"math"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/zancudomq/zancudo/internal/bench"
+	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/packet"
 )
 
-// The functions that the rows of benchFlags name. Their errors go on after the
-// flag and its value: what is accepted.
+// What the rows of benchTable name. An error goes on after the flag: what it
+// takes.
 
-func setScenario(o *benchOptions, v string) error {
-	if o.Scenario != "" {
-		return usagef("%s: the scenario is %s already; one is measured at a time.", v, o.Scenario)
-	}
-	var names []string
-	for _, s := range bench.Scenarios() {
-		if s.Name == v {
-			o.Scenario = v
-			return nil
-		}
-		names = append(names, s.Name)
-	}
-	return usagef("%s: there is no such scenario; there are %s.", v, strings.Join(names, ", "))
-}
-
-func setText(to *string, v string) error {
-	if v == "" {
-		return errors.New("it must not be empty")
-	}
-	*to = v
-	return nil
-}
-
-func setInt(to *int, v string, least, most int) error {
-	n, err := strconv.Atoi(v)
-	if err != nil || n < least || n > most {
-		return fmt.Errorf("it must be a number from %d to %d", least, most)
-	}
-	*to = n
-	return nil
-}
-
-// setDuration takes seconds, or a number with its unit.
-func setDuration(to *time.Duration, v string, least, most time.Duration) error {
-	d, err := time.ParseDuration(v)
-	if secs, failed := strconv.ParseFloat(v, 64); failed == nil && math.Abs(secs) < 1e9 {
-		d, err = time.Duration(secs*1e9), nil
-	}
-	if err != nil || d < least || d > most {
-		return fmt.Errorf("it must be a time from %v to %v, as 30 (seconds), 500ms or 5m", least, most)
-	}
-	*to = d
-	return nil
-}
-
-func setBenchWarmup(o *benchOptions, v string) error {
-	if err := setDuration(&o.Warmup, v, 0, time.Hour); err != nil {
+func (o *benchOptions) setWarmup(v string) error {
+	if err := flags.Duration(&o.Warmup, 0, time.Hour)([]string{v}); err != nil {
 		return err
 	}
 	if o.Warmup == 0 {
@@ -73,24 +26,16 @@ func setBenchWarmup(o *benchOptions, v string) error {
 	return nil
 }
 
-func setBenchRate(o *benchOptions, v string) error {
+func (o *benchOptions) setRate(v string) error {
 	rate, err := strconv.ParseFloat(v, 64)
 	if err != nil || !(rate > 0 && rate <= 1e7) {
-		return errors.New("it must be a number above 0, up to 10000000")
+		return errors.New("a number above 0, up to 10000000")
 	}
 	o.Rate = rate
 	return nil
 }
 
-func setBenchQoS(o *benchOptions, v string) error {
-	if v != "0" && v != "1" && v != "2" {
-		return errors.New("it must be 0, 1 or 2")
-	}
-	o.QoS = packet.QoS(v[0] - '0')
-	return nil
-}
-
-func setBenchVersion(o *benchOptions, v string) error {
+func (o *benchOptions) setVersion(v string) error {
 	switch strings.TrimPrefix(v, "mqttv") {
 	case "3.1", "31":
 		o.Version = packet.V31
@@ -99,7 +44,7 @@ func setBenchVersion(o *benchOptions, v string) error {
 	case "5", "5.0":
 		o.Version = packet.V5
 	default:
-		return errors.New("it must be 3.1, 3.1.1 or 5")
+		return errors.New("3.1, 3.1.1 or 5")
 	}
 	return nil
 }
@@ -115,11 +60,11 @@ func (o *benchOptions) secure() error {
 	}
 	b, err := os.ReadFile(o.cafile)
 	if err != nil {
-		return usagef("--cafile %s: it cannot be read: %v.", o.cafile, errors.Unwrap(err))
+		return flags.Errorf("--cafile %s: it cannot be read: %v.", o.cafile, errors.Unwrap(err))
 	}
 	o.TLS.RootCAs = x509.NewCertPool()
 	if !o.TLS.RootCAs.AppendCertsFromPEM(b) {
-		return usagef("--cafile %s: it holds no certificate; it must be a file in PEM format.", o.cafile)
+		return flags.Errorf("--cafile %s: it holds no certificate; it must be a file in PEM format.", o.cafile)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,7 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/flags"
 )
 
 // Env is what a command may touch of the process it runs in.
@@ -29,20 +30,26 @@ type Env struct {
 
 // A command is a row of the table of subcommands.
 type command struct {
-	name    string
-	summary string
+	name string
+	// table describes the command, with setters whose options nobody reads.
+	table func() *flags.Command
 	// run does the work and returns the exit status. It ends when ctx is
 	// done, which is how SIGINT and SIGTERM arrive.
 	run func(ctx context.Context, env Env, args []string) int
 }
 
 // commands are the subcommands, in the order of the help.
-var commands = []command{
-	{"run", "run the broker", runBroker},
-	{"pub", "publish messages", pub},
-	{"sub", "subscribe to topics and print the messages", sub},
-	{"bench", "measure a broker", runBench},
-	{"version", "print the version", printVersion},
+func commands() []command {
+	return []command{
+		{"run", func() *flags.Command { return runTable(&runOptions{}) }, runBroker},
+		{"pub", func() *flags.Command { return toolTable(&toolOptions{}, pubTool) }, pub},
+		{"sub", func() *flags.Command { return toolTable(&toolOptions{}, subTool) }, sub},
+		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
+		{"help", func() *flags.Command { return helpTable(new(string)) }, help},
+		{"man", func() *flags.Command { return manTable(new(string)) }, man},
+		{"completion", func() *flags.Command { return completionTable(new(string)) }, completion},
+		{"version", versionTable, printVersion},
+	}
 }
 
 // aliases are the names of Mosquitto's programs, under which this one may be
@@ -72,9 +79,9 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	case len(args) == 0:
 		return dispatch(ctx, env, "run", nil)
 	case args[0] == "--version":
-		return printVersion(ctx, env, nil)
-	case args[0] == "help", args[0] == "-h", args[0] == "--help":
-		return help(ctx, env, args[1:])
+		args[0] = "version"
+	case args[0] == "-h", args[0] == "--help":
+		args[0] = "help"
 	case strings.HasPrefix(args[0], "-"): // zancudo -p 1883
 		return dispatch(ctx, env, "run", args)
 	}
@@ -83,38 +90,77 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 }
 
 func dispatch(ctx context.Context, env Env, name string, args []string) int {
-	for _, c := range commands {
-		if c.name == name {
-			return c.run(ctx, env, args)
-		}
+	if c, ok := findCommand(name); ok {
+		return c.run(ctx, env, args)
 	}
-	say(env.Stderr, "Error: Unknown command '%s'%s\n", name, suggestion(name))
+	say(env.Stderr, "Error: %v\n", unknownCommand(name))
 	return usageStatus
 }
 
-// help lists the commands, or explains one.
-func help(ctx context.Context, env Env, args []string) int {
-	if len(args) > 0 {
-		env.Program += " " + args[0]
-		return dispatch(ctx, env, args[0], []string{"--help"})
+func findCommand(name string) (command, bool) {
+	for _, c := range commands() {
+		if c.name == name {
+			return c, true
+		}
 	}
-	say(env.Stdout, "%s\n\nUsage: zancudo [command] [flags]\n\n", version())
-	for _, c := range commands {
-		say(env.Stdout, "  %-9s %s\n", c.name, c.summary)
+	return command{}, false
+}
+
+// unknownCommand says what was probably meant.
+func unknownCommand(name string) error {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
 	}
-	say(env.Stdout, "  %-9s %s\n", "help", "explain a command: zancudo help pub")
-	say(env.Stdout, "\nWithout a command, zancudo runs the broker.\n")
+	if meant := flags.Nearest(name, names); meant != "" {
+		return flags.Errorf("Unknown command '%s', did you mean '%s'?", name, meant)
+	}
+	return flags.Errorf("Unknown command '%s'; 'zancudo help' lists the commands.", name)
+}
+
+// parse reads a command line into the options that the table is bound to. If
+// there is nothing left to do it has said what there was to say.
+func parse(env Env, table *flags.Command, args []string) (status int, done bool) {
+	return parsed(env, table, table.Parse(args), usageStatus)
+}
+
+// parsed ends a command whose command line was read with an error; the exit
+// status is wrong if it makes no sense.
+func parsed(env Env, table *flags.Command, err error, wrong int) (status int, done bool) {
+	switch {
+	case err == nil:
+		return 0, false
+	case errors.Is(err, flags.ErrHelp):
+		return written(env, table.WriteHelp(env.Stdout, env.Program, version())), true
+	case errors.Is(err, flags.ErrVersion):
+		say(env.Stdout, "%s\n", version())
+		return 0, true
+	default:
+		say(env.Stderr, "Error: %v\n\nUse '%s --help' to see usage.\n", err, env.Program)
+		return wrong, true
+	}
+}
+
+// written is the exit status of a command that only writes.
+func written(env Env, err error) int {
+	if err != nil {
+		say(env.Stderr, "Error: %v\n", err)
+		return 1
+	}
 	return 0
+}
+
+// standardFlags end most tables.
+func standardFlags() []flags.Flag {
+	return []flags.Flag{
+		{Names: "--version", Help: "print the version", Set: flags.Version},
+		{Names: "--help", Help: "print this", Set: flags.Help},
+	}
 }
 
 // say writes a message for the user. One that cannot be written has nobody to
 // read it.
 func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
-
-func printVersion(_ context.Context, env Env, _ []string) int {
-	say(env.Stdout, "%s\n", version())
-	return 0
-}
 
 // release is the version of a released binary; the release build sets it with
 // -ldflags "-X github.com/zancudomq/zancudo/internal/cli.release=1.2.3".
@@ -130,18 +176,4 @@ func version() string {
 		v = "devel"
 	}
 	return "zancudo version " + v
-}
-
-// suggestion ends the sentence on an unknown command: what was probably meant.
-func suggestion(name string) string {
-	best, least := "", 3
-	for _, c := range append([]command{{name: "help"}}, commands...) {
-		if d := config.Distance(name, c.name); d < least || name != "" && strings.HasPrefix(c.name, name) && best == "" {
-			best, least = c.name, d
-		}
-	}
-	if best == "" {
-		return "; 'zancudo help' lists the commands."
-	}
-	return fmt.Sprintf(", did you mean '%s'?", best)
 }

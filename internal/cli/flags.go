@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"fmt"
-	"io"
 	"strings"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -20,8 +19,7 @@ const (
 
 // toolOptions is what the command line of such a tool says.
 type toolOptions struct {
-	help, version bool
-	debug, quiet  bool
+	debug, quiet bool
 
 	host        string
 	port        int
@@ -68,14 +66,6 @@ type toolFlag struct {
 	set         func(o *toolOptions, value string) error
 }
 
-// name is how errors name the flag.
-func (f *toolFlag) name() string {
-	if f.short != "" {
-		return f.short
-	}
-	return f.long
-}
-
 // toolFlags are the flags in the order of the help.
 func toolFlags() []toolFlag {
 	return []toolFlag{
@@ -106,72 +96,36 @@ func toolFlags() []toolFlag {
 		{"", "--nodelay", "", allTools, "send at once; always so here", func(*toolOptions, string) error { return nil }},
 		{"-d", "--debug", "", allTools, "show the packets", func(o *toolOptions, _ string) error { o.debug = true; return nil }},
 		{"", "--quiet", "", allTools, "print no errors", func(o *toolOptions, _ string) error { o.quiet = true; return nil }},
-		{"", "--version", "", allTools, "print the version", func(o *toolOptions, _ string) error { o.version = true; return nil }},
-		{"", "--help", "", allTools, "print this", func(o *toolOptions, _ string) error { o.help = true; return nil }},
 	}
 }
 
-// parseTool reads the command line of a tool. The errors are sentences for the
-// user.
-func parseTool(tool tools, args []string) (*toolOptions, error) {
-	o := &toolOptions{
-		host: "localhost", port: 1883,
-		connect: packet.Connect{Version: packet.V311, KeepAlive: 60},
+// toolTable describes a tool whose options are o.
+func toolTable(o *toolOptions, tool tools) *flags.Command {
+	c := &flags.Command{Name: "pub", Summary: "publish messages", Usage: []string{"-t topic {-m message | -n | -l | -f file | -s} [flags]"}}
+	if tool == subTool {
+		c = &flags.Command{Name: "sub", Summary: "subscribe to topics and print the messages", Usage: []string{"-t topic [-t topic ...] [flags]"}}
 	}
-	flags := toolFlags()
-	for len(args) > 0 {
-		arg := args[0]
-		args = args[1:]
-		f := findFlag(flags, tool, arg)
-		if f == nil {
-			return nil, usagef("Unknown option '%s'.", arg)
-		}
-		value := ""
-		if f.value != "" {
-			if len(args) == 0 {
-				return nil, usagef("%s argument given but no %s specified.", f.name(), f.value)
-			}
-			value, args = args[0], args[1:]
-		}
-		if err := f.set(o, value); err != nil {
-			return nil, err
-		}
-		if o.help || o.version {
-			return o, nil
-		}
-	}
-	return o, o.check(tool)
-}
-
-func findFlag(flags []toolFlag, tool tools, arg string) *toolFlag {
-	for i := range flags {
-		f := &flags[i]
-		if f.tools&tool != 0 && arg != "" && (arg == f.short || arg == f.long) {
-			return f
-		}
-	}
-	return nil
-}
-
-// A usageError is a command line that makes no sense, in a sentence for the
-// user.
-type usageError string
-
-func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
-
-func (e usageError) Error() string { return string(e) }
-
-// printUsage explains a tool.
-func printUsage(w io.Writer, env Env, tool tools, what, usage string) {
-	say(w, "%s %s\n%s\n\nUsage: %s %s\n\n", env.Program, what, version(), env.Program, usage)
+	group := flags.Group{}
 	for _, f := range toolFlags() {
 		if f.tools&tool == 0 {
 			continue
 		}
-		names := strings.Trim(f.short+", "+f.long, ", ")
-		if f.value != "" {
-			names += " " + strings.ReplaceAll(f.value, " ", "-")
-		}
-		say(w, "  %-32s %s\n", names, f.help)
+		group.Flags = append(group.Flags, flags.Flag{
+			Names: strings.Trim(f.short+", "+f.long, ", "), Value: f.value, Help: f.help,
+			Set: func(v []string) error { return f.set(o, strings.Join(v, "")) },
+		})
+	}
+	group.Flags = append(group.Flags, standardFlags()...)
+	c.Groups = []flags.Group{group}
+	return c
+}
+
+// newToolOptions are the options without a command line.
+func newToolOptions() *toolOptions {
+	return &toolOptions{
+		host: "localhost", port: 1883,
+		connect: packet.Connect{Version: packet.V311, KeepAlive: 60},
 	}
 }
+
+func usagef(format string, args ...any) error { return flags.Errorf(format, args...) }

@@ -43,7 +43,7 @@ func TestToolFlags(t *testing.T) {
 			return strings.HasPrefix(o.connect.ClientID, "pre") && len(o.connect.ClientID) > 3
 		}},
 	} {
-		o, err := parseTool(test.tool, strings.Fields(test.args))
+		o, err := parseTool(test.tool, test.args)
 		if err != nil || !test.ok(o) {
 			t.Errorf("%s: got %+v, %v", test.args, o, err)
 		}
@@ -84,7 +84,7 @@ func TestToolFlagsThatMakeNoSense(t *testing.T) {
 		{subTool, "-t a -i a -I b", "-i and -I argument cannot be used together"},
 		{subTool, "-t a -P p", "Problem setting username and/or password"},
 	} {
-		_, err := parseTool(test.tool, strings.Fields(test.args))
+		_, err := parseTool(test.tool, test.args)
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%q: got %v, want %s", test.args, err, test.want)
 		}
@@ -99,30 +99,12 @@ func TestUsageError(t *testing.T) {
 	}
 }
 
-func TestToolHelpTellsEveryFlag(t *testing.T) {
-	for tool, name := range map[tools]string{pubTool: "pub", subTool: "sub"} {
-		text := call(t, "zancudo", name, "--help").stdout
-		for _, f := range toolFlags() {
-			if f.tools&tool != 0 && (!strings.Contains(text, f.short) || !strings.Contains(text, f.long) || !strings.Contains(text, f.help)) {
-				t.Errorf("%s --help does not tell of %s", name, f.name())
-			}
-		}
+// parseTool reads a command line whose words have no blanks.
+func parseTool(tool tools, line string) (*toolOptions, error) {
+	o := newToolOptions()
+	err := toolTable(o, tool).Parse(strings.Fields(line))
+	if err == nil {
+		err = o.check(tool)
 	}
-}
-
-func TestToolFlagsAreUnambiguous(t *testing.T) {
-	for _, tool := range []tools{pubTool, subTool} {
-		seen := map[string]bool{"": true}
-		for _, f := range toolFlags() {
-			if f.tools&tool == 0 {
-				continue
-			}
-			for _, name := range []string{f.short, f.long} {
-				if name != "" && seen[name] {
-					t.Errorf("%s is twice in the table", name)
-				}
-				seen[name] = true
-			}
-		}
-	}
+	return o, err
 }

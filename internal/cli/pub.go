@@ -12,15 +12,10 @@ import (
 	"github.com/zancudomq/zancudo/packet"
 )
 
-const (
-	pubWhat  = "publishes messages."
-	pubUsage = "-t topic {-m message | -n | -l | -f file | -s} [flags]"
-)
-
 // pub publishes one message, or those that come line by line, and ends when
 // the broker has acknowledged them.
 func pub(ctx context.Context, env Env, args []string) int {
-	t, status := newTool(env, pubTool, pubWhat, pubUsage, args)
+	t, status := newTool(env, pubTool, args)
 	if t == nil {
 		return status
 	}

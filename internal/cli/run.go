@@ -3,12 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/daemon"
+	"github.com/zancudomq/zancudo/internal/flags"
 )
 
 // runOptions is what the command line of the broker says.
@@ -17,7 +15,6 @@ type runOptions struct {
 	ports          []int
 	verbose, quiet bool
 	test           bool
-	help, version  bool
 }
 
 // maxPorts is how often -p may be given.
@@ -26,16 +23,9 @@ const maxPorts = 10
 // runBroker runs the broker until ctx is done. It returns 0 after that, 3 if
 // the command line or the configuration makes no sense, otherwise 1.
 func runBroker(ctx context.Context, env Env, args []string) int {
-	o, problem := parseRun(args)
-	switch {
-	case problem != nil:
-		say(env.Stderr, "Error: %v\n", problem)
-		return usageStatus
-	case o.help:
-		writeRunHelp(env)
-		return 0
-	case o.version:
-		return printVersion(ctx, env, nil)
+	o := &runOptions{}
+	if status, done := parse(env, runTable(o), args); done {
+		return status
 	}
 	c, err := o.config()
 	if err == nil && o.test {
@@ -92,94 +82,53 @@ func reportRun(env Env, err error) int {
 	return usageStatus
 }
 
-// parseRun reads a command line. What is wrong with it is told in Mosquitto's
-// words, and then in a sentence that says how to go on.
-func parseRun(args []string) (*runOptions, *config.Problem) {
-	o := &runOptions{}
-	for len(args) > 0 {
-		name, value, given := strings.Cut(args[0], "=")
-		if !strings.HasPrefix(name, "--") {
-			name, given = args[0], false
-		}
-		args = args[1:]
-		next := func() bool { // takes the value from the next argument
-			if !given && len(args) > 0 {
-				value, args, given = args[0], args[1:], true
-			}
-			return given && value != ""
-		}
-		switch name {
-		case "-c", "--config-file":
-			if !next() {
-				return nil, &config.Problem{Text: "-c argument given, but no config file specified.", Remedy: "Name it, as in '-c mosquitto.conf'."}
-			}
-			o.file = value
-		case "-p", "--port":
-			if !next() {
-				return nil, &config.Problem{Text: "-p argument given, but no port specified.", Remedy: "Give a number, as in '-p 1884'."}
-			}
-			if problem := o.addPort(value); problem != nil {
-				return nil, problem
-			}
-		case "-v", "--verbose":
-			o.verbose = true
-		case "-q", "--quiet":
-			o.quiet = true
-		case "--test-config":
-			o.test = true
-		case "-h", "--help":
-			o.help = true
-		case "--version":
-			o.version = true
-		default:
-			return nil, unknownRunOption(name)
-		}
+// runTable describes the command whose options are o. The sentences are
+// Mosquitto's, as scripts read them.
+func runTable(o *runOptions) *flags.Command {
+	return &flags.Command{
+		Name: "run", Summary: "run the broker", Usage: []string{"[-c config_file] [-d] [-h] [-p port] [-v]"},
+		Text: "Without a configuration it listens on port 1883 of 127.0.0.1 and ::1, and every program of this machine may use it.",
+		Groups: []flags.Group{{Flags: []flags.Flag{
+			{
+				Names: "-c, --config-file", Value: "file", Help: "read a configuration in the language of mosquitto.conf", Completes: flags.File,
+				Missing: "-c argument given, but no config file specified.", Set: flags.With(o.setFile),
+			},
+			{
+				Names: "-p, --port", Value: "port", Help: "listen on this port instead of 1883, of this machine only; may be repeated; ignored if the file has a listener",
+				Missing: "-p argument given, but no port specified.", Invalid: "Invalid port specified (%s).", Set: flags.With(o.addPort),
+			},
+			{Names: "-v, --verbose", Help: "log everything, whatever the file says", Set: flags.True(&o.verbose)},
+			{Names: "-q, --quiet", Help: "log nothing, whatever the file says", Set: flags.True(&o.quiet)},
+			{Names: "--test-config", Help: "check the configuration and exit", Set: flags.True(&o.test)},
+			{Names: "-d, --daemon", Help: "not supported yet", Set: flags.Do(func() error {
+				return flags.Errorf("-d is not supported yet. Leave it out, and let systemd, or '&' in a shell, put the broker into the background.")
+			})},
+			{Names: "--tls-keylog", Value: "file", Help: "not supported yet", Completes: flags.File, Set: flags.With(func(string) error {
+				return flags.Errorf("--tls-keylog is not supported yet. Leave it out; there is no TLS in this version.")
+			})},
+			{Names: "-h, --help", Help: "print this", Set: flags.Help},
+			{Names: "--version", Help: "print the version", Set: flags.Version},
+		}}},
+		Examples: []flags.Example{{Line: "zancudo -c /etc/mosquitto/mosquitto.conf", Text: "run the broker as Mosquitto is configured"}},
 	}
-	return o, nil
 }
 
-func unknownRunOption(name string) *config.Problem {
-	switch name {
-	case "-d", "--daemon":
-		return &config.Problem{Text: "-d is not supported yet.", Remedy: "Leave it out, and let systemd, or '&' in a shell, put the broker into the background."}
-	case "--tls-keylog":
-		return &config.Problem{Text: "--tls-keylog is not supported yet.", Remedy: "Leave it out; there is no TLS in this version."}
+func (o *runOptions) setFile(value string) error {
+	if value == "" {
+		return flags.Errorf("-c argument given, but no config file specified.")
 	}
-	return &config.Problem{Text: fmt.Sprintf("Unknown option '%s'.", name), Remedy: "'--help' lists the options; the configuration file comes after -c."}
-}
-
-func (o *runOptions) addPort(value string) *config.Problem {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 || n > 65535 {
-		return &config.Problem{Text: fmt.Sprintf("Invalid port specified (%s).", value), Remedy: "A port is a number between 1 and 65535, as in '-p 1884'."}
-	}
-	if len(o.ports) == maxPorts {
-		return &config.Problem{
-			Text: fmt.Sprintf("Only %d ports can be specified.", maxPorts), Remedy: "Write 'listener' lines into a file and name it with -c.",
-		}
-	}
-	o.ports = append(o.ports, n)
+	o.file = value
 	return nil
 }
 
-func writeRunHelp(env Env) {
-	say(env.Stdout, `%s
-
-Usage: %s [-c config_file] [-d] [-h] [-p port] [-v]
-
-Runs the broker, until it is interrupted.
-
- -c, --config-file FILE   read a configuration in the language of mosquitto.conf
- -p, --port PORT          listen on this port instead of 1883, of this machine only;
-                          may be repeated; ignored if the file has a listener
- -v, --verbose            log everything, whatever the file says
- -q, --quiet              log nothing, whatever the file says
-     --test-config        check the configuration and exit
- -d, --daemon             not supported yet
- -h, --help               print this
-     --version            print the version
-
-Without a configuration it listens on port 1883 of 127.0.0.1 and ::1, and every
-program of this machine may use it.
-`, version(), env.Program)
+func (o *runOptions) addPort(value string) error {
+	var n int
+	if err := flags.Int(&n, 1, 65535)([]string{value}); err != nil {
+		return err
+	}
+	if len(o.ports) == maxPorts {
+		return flags.Errorf("Only %d ports can be specified. Write 'listener' lines into a file and name it with -c.", maxPorts)
+	}
+	o.ports = append(o.ports, n)
+	return nil
 }

@@ -8,11 +8,6 @@ import (
 	"github.com/zancudomq/zancudo/packet"
 )
 
-const (
-	subWhat  = "subscribes to topics and prints the messages that come."
-	subUsage = "-t topic [-t topic ...] [flags]"
-)
-
 var (
 	errTimedOut = errors.New("timed out")
 	errCounted  = errors.New("counted")
@@ -26,7 +21,7 @@ func (e *deniedError) Error() string { return "all subscription requests were de
 // sub subscribes and prints messages until it is interrupted, its time is over
 // or all messages have come that it was asked for.
 func sub(ctx context.Context, env Env, args []string) int {
-	t, status := newTool(env, subTool, subWhat, subUsage, args)
+	t, status := newTool(env, subTool, args)
 	if t == nil {
 		return status
 	}

@@ -40,18 +40,15 @@ type tool struct {
 
 // newTool reads the command line. Without a tool the exit status says how that
 // ended.
-func newTool(env Env, kind tools, what, usage string, args []string) (*tool, int) {
-	o, err := parseTool(kind, args)
-	switch {
-	case err != nil:
-		say(env.Stderr, "Error: %v\n\nUse '%s --help' to see usage.\n", err, env.Program)
-		return nil, statusError
-	case o.help:
-		printUsage(env.Stdout, env, kind, what, usage)
-		return nil, 0
-	case o.version:
-		say(env.Stdout, "%s\n", version())
-		return nil, 0
+func newTool(env Env, kind tools, args []string) (*tool, int) {
+	o := newToolOptions()
+	table := toolTable(o, kind)
+	err := table.Parse(args)
+	if err == nil {
+		err = o.check(kind)
+	}
+	if status, done := parsed(env, table, err, statusError); done {
+		return nil, status
 	}
 	t := &tool{env: env, options: o, out: newOutput(env.Stdout)}
 	if o.quiet {

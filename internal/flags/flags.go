@@ -50,7 +50,8 @@ type Flag struct {
 	// no port specified."
 	Missing string
 	// Invalid begins the sentence on a value that Set does not take, and has a
-	// %s where the value goes; empty: "Invalid value '%s' for -p".
+	// %s where the value goes; what is accepted follows. Empty: "Invalid value
+	// '%s' for -p".
 	Invalid string
 	Hidden  bool // from help and completion: it is only still accepted
 }
@@ -270,6 +271,9 @@ func sentence(err error, invalid, who string) error {
 	var ready Error
 	if err == nil || errors.As(err, &ready) || errors.Is(err, ErrHelp) || errors.Is(err, ErrVersion) {
 		return err
+	}
+	if strings.HasSuffix(invalid, ".") {
+		return Errorf("%s %s takes %v.", invalid, who, err)
 	}
 	return Errorf("%s; %s takes %v.", invalid, who, err)
 }
