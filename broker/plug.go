@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -60,6 +63,70 @@ type Interceptor interface {
 	// error refuses the message.
 	Intercept(c *Client, m *packet.Message) (*packet.Message, error)
 }
+
+// Store keeps facts through restarts and crashes: an ordered map of keys to
+// values. What keys and values mean is the broker's affair; to a Store they are
+// bytes. Its methods may be called by many goroutines at once.
+//
+// Package storetest is this contract as a test.
+type Store interface {
+	// Append applies the facts in order, all or none, after those of every
+	// Append that has returned, or that the same goroutine called before.
+	//
+	// With Durable it returns when they will survive a power failure; concurrent
+	// calls share one sync. With Eventually it returns at once: they are durable
+	// with the next Durable ones, or within a second, and of a key that changes
+	// often only the last value may be written.
+	//
+	// The facts and their bytes belong to the caller again when Append returns.
+	// An error carries a packet.ReasonCode: QuotaExceeded when the disk is full,
+	// ImplementationSpecificError for all else. Nothing of a failed batch is kept.
+	Append(facts []Fact, d Durability) error
+
+	// Range calls yield for the facts with from <= key < to in the order of
+	// their keys, until it returns false. A nil from is the first key, a nil to
+	// comes after the last. Key and value are valid during the call only.
+	//
+	// It sees what was appended before it began, and nothing that is appended
+	// meanwhile; yield may call Append and Range.
+	Range(from, to []byte, yield func(key, value []byte) bool) error
+
+	// Close makes durable what was appended, and lets go of the medium. It waits
+	// for calls that run; those that come later fail.
+	Close() error
+}
+
+// Fact is one change of a Store's map:
+//
+//	{Key: k, Value: v}  k has the value v, which may be empty but not nil
+//	{Key: k}            k is removed; it need not be there
+//	{Key: k, End: e}    all keys from k up to e, without e, are removed
+//
+// A fact without a Key, or with an End that is not after its Key or beside a
+// Value, is an error.
+type Fact struct{ Key, Value, End []byte }
+
+// Validate tells what is wrong with a fact that says nothing clear.
+func (f *Fact) Validate() error {
+	switch {
+	case len(f.Key) == 0:
+		return errors.New("a fact without a key")
+	case f.End != nil && f.Value != nil:
+		return fmt.Errorf("fact %q has both a value and an end", f.Key)
+	case f.End != nil && bytes.Compare(f.Key, f.End) >= 0:
+		return fmt.Errorf("fact %q ends at %q, which is not after it", f.Key, f.End)
+	}
+	return nil
+}
+
+// Durability says how long Append waits.
+type Durability byte
+
+// The two durabilities.
+const (
+	Durable    Durability = iota // until the facts survive a power failure
+	Eventually                   // not at all
+)
 
 // Trace has functions that are told what happens; nil ones are not called.
 // They must not block.

@@ -1,0 +1,9 @@
+package storetest
+
+import (
+	"testing"
+)
+
+func TestMemory(t *testing.T) {
+	Run(t, func(*testing.T) Opener { return new(Memory).Open })
+}
