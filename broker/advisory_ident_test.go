@@ -85,7 +85,7 @@ func TestRefusedClientLeavesNoTrace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			acl := &rules{}
+			acl := &denials{}
 			acl.deny("* publish forbidden")
 			o := Options{Authenticator: passwords{}, Authorizer: acl, MaxKeepAlive: time.Hour, MaxQoS: new(packet.AtLeastOnce)}
 			inHouse(t, o, func(h *house) {

@@ -185,7 +185,7 @@ func TestDeniedOnEveryPath(t *testing.T) {
 // clients are there (1), or from when the message was sent (2).
 func tryPath(t *testing.T, in wayIn, out wayOut, rule string, moment, want int) {
 	t.Helper()
-	acl := &rules{}
+	acl := &denials{}
 	rewrite := interceptor(func(_ *Client, m *packet.Message) (*packet.Message, error) {
 		if m.Topic != "rewrite/secret" {
 			return m, nil
@@ -305,7 +305,7 @@ func TestOtherDollarTopics(t *testing.T) {
 // dojot #2529: only the first was authorized.
 func TestEachFilterIsAuthorized(t *testing.T) {
 	t.Parallel()
-	acl := &rules{}
+	acl := &denials{}
 	acl.deny("c subscribe secret/#")
 	inHouse(t, Options{Authorizer: acl}, func(h *house) {
 		c := h.connect("v5 id=c")
@@ -324,7 +324,7 @@ func TestEachFilterIsAuthorized(t *testing.T) {
 // the will is judged as the client that left it.
 func TestWillIsJudgedAsItsClient(t *testing.T) {
 	t.Parallel()
-	acl := &rules{}
+	acl := &denials{}
 	inHouse(t, Options{Authorizer: acl}, func(h *house) {
 		watch := h.subscriber("id=watch", "w")
 		h.connect("v5 id=a session-expiry=60 will-delay=10 will-topic=w will-payload=of-a").Drop()

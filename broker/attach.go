@@ -14,17 +14,16 @@ import (
 // the session's owner. It queues the CONNACK before anything else can be sent,
 // and leaves the connection claimed.
 func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.Connack) error {
-	if b.stats.Connected.Add(1) > int64(b.options.MaxConnections) {
-		b.stats.Connected.Add(-1)
-		return fmt.Errorf("more than %d connections: %w", b.options.MaxConnections, packet.QuotaExceeded)
+	if err := b.enter(c, b.connected(fresh.id)); err != nil {
+		return err
 	}
 	for {
 		cl, err := b.lookup(fresh.id, fresh.user)
-		if err == nil && cl.user != fresh.user && !b.options.ShareOwners {
+		if err == nil && cl.user != fresh.user && !b.options().ShareOwners {
 			err = fmt.Errorf("session belongs to another user: %w", packet.ClientIdentifierNotValid)
 		}
 		if err != nil {
-			b.stats.Connected.Add(-1)
+			b.left(c)
 			return err
 		}
 		cl.hearOut()
@@ -40,6 +39,14 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 	}
 }
 
+// connected reports whether a client has a connection.
+func (b *Broker) connected(id string) bool {
+	b.mu.Lock()
+	cl := b.clients[id]
+	b.mu.Unlock()
+	return cl != nil && (*Client)(cl).Connected()
+}
+
 // lookup finds the client of an identifier, or makes a new one.
 func (b *Broker) lookup(id, user string) (*client, error) {
 	b.mu.Lock()
@@ -50,17 +57,17 @@ func (b *Broker) lookup(id, user string) (*client, error) {
 	if cl := b.clients[id]; cl != nil {
 		return cl, nil
 	}
-	if len(b.clients) >= b.options.MaxSessions {
-		return nil, fmt.Errorf("more than %d sessions: %w", b.options.MaxSessions, packet.QuotaExceeded)
+	if len(b.clients) >= b.options().MaxSessions {
+		return nil, fmt.Errorf("more than %d sessions: %w", b.options().MaxSessions, packet.QuotaExceeded)
 	}
 	fresh := &client{broker: b, id: id, user: user}
-	fresh.session = session.New(&b.limits)
-	if b.options.Authorizer != nil {
+	fresh.session = session.New(&b.options().limits)
+	if b.options().Authorizer != nil {
 		fresh.session.Allow = func(m *packet.Message) bool {
-			return b.options.Authorizer.Authorize((*Client)(fresh), Receive, m.Topic) == nil
+			return b.options().Authorizer.Authorize((*Client)(fresh), Receive, m.Topic) == nil
 		}
 	}
-	if f := b.options.Trace.Packet; f != nil {
+	if f := b.options().Trace.Packet; f != nil {
 		fresh.session.Sent = func(p packet.Packet) { f((*Client)(fresh), Sent, p) }
 	}
 	b.clients[id] = fresh
@@ -101,10 +108,11 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *co
 	cl.conn, cl.met, cl.absence = c, true, nil
 	c.client = cl
 	c.attached.Store(true)
-	cl.session.Attach(p)
+	cl.session.Attach(p, &c.rules.terms)
 	cl.session.SetExpiry(cl.broker.expiryOf(p))
 	c.feed()
 	c.out.Packet(ack, p.Version, 0)
+	cl.broker.stats.sent[packet.CONNACK].Add(1)
 	c.writing = true
 	cl.session.Fill(&c.out, now())
 	return old, true, left
@@ -124,7 +132,7 @@ func (b *Broker) expiryOf(p *packet.Connect) uint32 {
 
 // expiry bounds a Session Expiry Interval.
 func (b *Broker) expiry(asked uint32) uint32 {
-	if limit := b.options.MaxSessionExpiry; limit > 0 {
+	if limit := b.options().MaxSessionExpiry; limit > 0 {
 		return uint32(min(uint64(asked), uint64(limit/time.Second), math.MaxUint32))
 	}
 	return asked
@@ -200,7 +208,7 @@ func (b *Broker) dismiss(old *conn) {
 	if old == nil {
 		return
 	}
-	b.stats.Connected.Add(-1)
+	b.left(old)
 	b.logDisconnected(old, packet.SessionTakenOver)
 	old.sayGoodbye(&packet.Disconnect{ReasonCode: packet.SessionTakenOver})
 }

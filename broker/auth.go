@@ -68,7 +68,7 @@ func (c *conn) advance(s *scratch, x *exchange, begin bool, data []byte) error {
 	defer cancel()
 	method := x.connect.AuthenticationMethod
 	if begin {
-		auth, ok := c.broker.options.Authenticator.(EnhancedAuthenticator)
+		auth, ok := c.rules.Authenticator.(EnhancedAuthenticator)
 		if !ok { // [MQTT-4.12.0-1]
 			return fmt.Errorf("authentication method %q: %w", method, packet.BadAuthenticationMethod)
 		}

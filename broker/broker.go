@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/alarm"
@@ -21,8 +22,7 @@ var ErrClosed = errors.New("broker closed")
 
 // Broker is an MQTT broker. Create it with New.
 type Broker struct {
-	options  Options
-	limits   session.Limits
+	settings atomic.Pointer[settings]
 	started  time.Time
 	context  context.Context // ends with the broker; given to plugs
 	cancel   context.CancelFunc
@@ -33,17 +33,20 @@ type Broker struct {
 
 	mu        sync.Mutex // guards what follows
 	clients   map[string]*client
-	listeners map[net.Listener]struct{}
+	listeners map[net.Listener]*Listener
+	entrances map[*Listener]struct{}
+	main      *Listener // of Serve and ServeConn
 	life      lifecycle
 }
 
 // New returns a broker that serves nobody yet.
 func New(o Options) *Broker {
-	o.setDefaults()
 	b := &Broker{
-		options: o, limits: o.sessionLimits(), started: now(), clock: alarm.NewClock(),
-		clients: make(map[string]*client), listeners: make(map[net.Listener]struct{}),
+		started: now(), clock: alarm.NewClock(),
+		clients: make(map[string]*client), listeners: make(map[net.Listener]*Listener), entrances: make(map[*Listener]struct{}),
 	}
+	b.settings.Store(newSettings(o))
+	b.main = b.Listener(ListenerOptions{})
 	b.retained.broker = b
 	b.context, b.cancel = context.WithCancel(context.Background())
 	b.life.ended = make(chan struct{})
@@ -53,30 +56,33 @@ func New(o Options) *Broker {
 	return b
 }
 
-// Serve accepts connections until the listener fails or the broker is closed;
-// then it returns ErrClosed. It closes the listener.
-func (b *Broker) Serve(l net.Listener) error {
-	defer func() { _ = l.Close() }()
-	if !b.track(l) {
-		return ErrClosed
+// options are the options in force.
+func (b *Broker) options() *settings { return b.settings.Load() }
+
+// Change puts other options in the place of those of New, while clients are
+// served. Nobody is disconnected: what a client was told in its CONNACK holds
+// until it connects again, and what exceeds a limit already stays.
+func (b *Broker) Change(o Options) {
+	fresh := newSettings(o)
+	b.mu.Lock()
+	b.settings.Store(fresh)
+	for l := range b.entrances {
+		l.rules.Store(fresh.rulesOf(l.options))
 	}
-	defer b.untrack(l)
-	for {
-		b.waitForRoom()
-		c, err := l.Accept()
-		switch {
-		case err == nil:
-			b.accept(c)
-		case b.context.Err() != nil:
-			return ErrClosed
-		case temporary(err):
-			b.options.Logger.Warn("accepting paused", "listener", l.Addr().String(), "err", err)
-			b.pause(100 * time.Millisecond)
-		default:
-			return err
-		}
+	clients := slices.Collect(maps.Values(b.clients))
+	b.mu.Unlock()
+	for _, cl := range clients {
+		cl.mu.Lock()
+		cl.session.Limit(&b.options().limits)
+		cl.mu.Unlock()
 	}
+	b.index.generation.Add(1) // MergeOverlapping may have changed
 }
+
+// Serve accepts connections until the socket fails or the broker is closed;
+// then it returns ErrClosed. It closes the socket. See Listener for sockets
+// that differ in what holds for their clients.
+func (b *Broker) Serve(socket net.Listener) error { return b.main.Serve(socket) }
 
 // ServeConn serves one connection and returns at once. While too many have sent
 // no CONNECT it closes the oldest of them, or, if that is new as well, c.
@@ -89,36 +95,21 @@ func (b *Broker) ServeConn(c net.Conn) {
 		}
 		oldest.hangUp()
 	}
-	b.accept(c)
-}
-
-func (b *Broker) track(l net.Listener) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.life.closed {
-		b.listeners[l] = struct{}{}
-	}
-	return !b.life.closed
-}
-
-func (b *Broker) untrack(l net.Listener) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.listeners, l)
+	b.accept(c, b.main)
 }
 
 // accept begins to serve a connection, unless its address has too many that
 // have sent no CONNECT.
-func (b *Broker) accept(n net.Conn) {
+func (b *Broker) accept(n net.Conn, l *Listener) {
 	b.stats.Accepted.Add(1)
-	c := &conn{broker: b, net: n}
+	c := &conn{broker: b, listener: l, net: n}
 	c.alarm.Ring = c.onAlarm
 	if !b.enroll(c) {
 		_ = n.Close()
 		return
 	}
 	c.socket.open(c)
-	b.clock.Set(&c.alarm, now().Add(b.options.ConnectTimeout))
+	b.clock.Set(&c.alarm, now().Add(b.options().ConnectTimeout))
 	go c.serve()
 }
 
@@ -128,7 +119,7 @@ func (b *Broker) Publish(m *packet.Message) error {
 	if b.context.Err() != nil {
 		return ErrClosed
 	}
-	if err := b.limits.CheckOwn(m); err != nil {
+	if err := b.options().limits.CheckOwn(m); err != nil {
 		return err
 	}
 	return b.publishMessage(m, nil)

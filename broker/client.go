@@ -92,7 +92,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 		return session.Absent
 	}
 	m := s.delivery.Message()
-	if auth := b.options.Authorizer; auth != nil && cl.inline == nil {
+	if auth := b.options().Authorizer; auth != nil && cl.inline == nil {
 		if err := auth.Authorize((*Client)(cl), Receive, m.Topic); err != nil {
 			b.dropped(s, cl, m, err)
 			return session.Absent
@@ -106,11 +106,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 	if flush != nil {
 		s.touched = append(s.touched, flush)
 	}
-	switch {
-	case outcome == session.Sent:
-		s.counts.sent++
-		s.counts.sentBytes += uint64(len(m.Payload))
-	case outcome.Dropped():
+	if outcome.Dropped() {
 		b.dropped(s, cl, m, dropReasons[outcome])
 	}
 	return outcome

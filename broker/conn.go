@@ -19,17 +19,19 @@ import (
 // conn is one Network Connection. A goroutine of its own reads it; whoever has
 // claimed it writes (see flush.go).
 type conn struct {
-	broker *Broker
-	net    net.Conn
-	client *client      // set once, by attach, before attached
-	alarm  alarm.Alarm  // CONNECT deadline, then keep alive
-	active atomic.Int64 // when bytes came last, as time since the broker's start
+	broker   *Broker
+	listener *Listener
+	net      net.Conn
+	client   *client      // set once, by attach, before attached
+	alarm    alarm.Alarm  // CONNECT deadline, then keep alive
+	active   atomic.Int64 // when bytes came last, as time since the broker's start
 	// attached tells other goroutines that client is set, detached the reading
 	// one that its client has gone on without it.
 	attached, detached atomic.Bool
 	handling           atomic.Bool // bytes read from a socket are being handled
 
 	// Of the reading goroutine.
+	rules     *rules // nil until the CONNECT
 	version   packet.Version
 	bridge    bool       // the client is a bridge of MQTT 3.x
 	molt      bool       // to go on in a new goroutine
@@ -158,7 +160,7 @@ func (c *conn) process(in []byte) (err error) {
 	s := c.scratch
 	s.now = now()
 	d := &s.decoder
-	d.Version, d.Names, d.MaxUserProperties = c.version, nil, c.broker.options.MaxUserProperties
+	d.Version, d.Names, d.MaxUserProperties = c.version, nil, c.broker.options().MaxUserProperties
 	if c.publisher != nil {
 		d.Names = &c.publisher.names
 	}
@@ -174,8 +176,8 @@ func (c *conn) process(in []byte) (err error) {
 			break
 		}
 		rest = rest[n:]
-		s.counts.packets++
-		if f := c.broker.options.Trace.Packet; f != nil && c.client != nil {
+		s.counts.received[p.Type()]++
+		if f := c.broker.options().Trace.Packet; f != nil && c.client != nil {
 			f((*Client)(c.client), Received, p)
 		}
 		err = c.guard(s, p)
@@ -199,7 +201,7 @@ func (c *conn) process(in []byte) (err error) {
 func (c *conn) guard(s *scratch, p packet.Packet) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.broker.options.Logger.Error("packet handler panicked", "client", c.id(), "packet", p.Type().String(),
+			c.broker.options().Logger.Error("packet handler panicked", "client", c.id(), "packet", p.Type().String(),
 				"err", r, "stack", string(debug.Stack()))
 			err = fmt.Errorf("internal error: %w", packet.UnspecifiedError)
 		}
@@ -209,11 +211,10 @@ func (c *conn) guard(s *scratch, p packet.Packet) (err error) {
 
 // packetLimit is the largest packet that is accepted now.
 func (c *conn) packetLimit() uint32 {
-	limit := min(c.broker.options.MaxPacketSize, packet.MaxRemainingLength)
 	if c.client == nil {
-		limit = min(limit, maxConnectPacket)
+		return uint32(min(c.broker.options().MaxPacketSize, maxConnectPacket))
 	}
-	return uint32(limit)
+	return c.rules.maxPacketSize
 }
 
 // keep saves the beginning of a packet until more has arrived, and gives the
@@ -270,7 +271,8 @@ func (c *conn) reply(s *scratch, p packet.Packet) {
 		return
 	}
 	s.replies = b
-	if f := c.broker.options.Trace.Packet; f != nil {
+	s.counts.sent[p.Type()]++
+	if f := c.broker.options().Trace.Packet; f != nil {
 		f((*Client)(c.client), Sent, p)
 	}
 }

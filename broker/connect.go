@@ -44,7 +44,7 @@ func (c *conn) handleConnect(s *scratch, p *packet.Connect) error {
 		return fmt.Errorf("second CONNECT: %w", packet.ProtocolError)
 	}
 	c.version, c.bridge, c.sizeLimit = p.Version, p.Bridge, p.MaximumPacketSize
-	b := c.broker
+	c.rules = c.listener.rules.Load()
 	x := &exchange{connect: p}
 	c.exchange = x
 	var err error
@@ -58,8 +58,8 @@ func (c *conn) handleConnect(s *scratch, p *packet.Connect) error {
 	if p.AuthenticationMethod != "" {
 		return c.beginExchange(s, x)
 	}
-	if auth := b.options.Authenticator; auth != nil {
-		ctx, cancel := context.WithTimeout(b.context, authTimeout)
+	if auth := c.rules.Authenticator; auth != nil {
+		ctx, cancel := context.WithTimeout(c.broker.context, authTimeout)
 		defer cancel()
 		if err := auth.Authenticate(ctx, x.request); err != nil {
 			return withReason(err, packet.NotAuthorized)
@@ -74,18 +74,25 @@ const authTimeout = 10 * time.Second
 // checkConnect checks what the specification and the options ask of a CONNECT,
 // and assigns a client identifier if there is none.
 func (c *conn) checkConnect(p *packet.Connect) (assigned bool, err error) {
-	o := &c.broker.options
-	if !slices.Contains(o.Versions, p.Version) {
+	o, r := c.broker.options(), c.rules
+	if !slices.Contains(r.Versions, p.Version) {
 		return false, fmt.Errorf("MQTT %v is switched off: %w", p.Version, packet.UnsupportedProtocolVersion)
 	}
 	if len(p.ClientID) > o.MaxClientIDBytes || len(p.Username) > o.MaxClientIDBytes {
 		return false, fmt.Errorf("client identifier or user name is longer than %d bytes: %w", o.MaxClientIDBytes, packet.ClientIdentifierNotValid)
 	}
-	if p.ClientID == "" {
+	if r.UsernameAsClientID {
+		p.ClientID = p.Username
+	}
+	switch {
+	case p.ClientID != "":
+	case r.UsernameAsClientID:
+		// The Authenticator may find a name, in a certificate.
+	default:
 		if o.RefuseEmptyClientID || p.Version == packet.V31 || p.Version == packet.V311 && !p.CleanStart {
 			return false, fmt.Errorf("client identifier is empty: %w", packet.ClientIdentifierNotValid) // [MQTT-3.1.3-8]
 		}
-		p.ClientID = o.AutoIDPrefix + rand.Text() // [MQTT-3.1.3-6]
+		p.ClientID = r.AutoIDPrefix + rand.Text() // [MQTT-3.1.3-6]
 		assigned = true
 	}
 	if limit := o.MaxKeepAlive; limit > 0 && p.Version != packet.V5 && (p.KeepAlive == 0 || seconds(p.KeepAlive) > limit) {
@@ -94,13 +101,14 @@ func (c *conn) checkConnect(p *packet.Connect) (assigned bool, err error) {
 	if p.Will == nil {
 		return assigned, nil
 	}
-	if p.Will.QoS > *o.MaxQoS { // [MQTT-3.2.2-12]
-		return false, fmt.Errorf("will QoS exceeds %d: %w", *o.MaxQoS, packet.QoSNotSupported)
+	if p.Will.QoS > *r.MaxQoS { // [MQTT-3.2.2-12]
+		return false, fmt.Errorf("will QoS exceeds %d: %w", *r.MaxQoS, packet.QoSNotSupported)
 	}
 	if p.Will.Retain && o.RetainUnavailable { // [MQTT-3.2.2-13]
 		return false, fmt.Errorf("will is retained: %w", packet.RetainNotSupported)
 	}
-	if err := c.broker.limits.CheckMessage(&p.Will.Message); err != nil {
+	p.Will.Topic = r.MountPoint + p.Will.Topic
+	if err := o.limits.CheckMessage(&p.Will.Message); err != nil {
 		return false, fmt.Errorf("will: %w", err)
 	}
 	return assigned, nil
@@ -112,11 +120,16 @@ func seconds(n uint16) time.Duration { return time.Duration(n) * time.Second }
 // with the CONNACK.
 func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	p, b := x.connect, c.broker
+	if c.rules.UsernameAsClientID {
+		if p.ClientID = x.request.Username; p.ClientID == "" {
+			return fmt.Errorf("no user name to stand for the client identifier: %w", packet.NotAuthorized)
+		}
+	}
 	cl := &client{broker: b, id: p.ClientID}
-	if b.options.Authenticator != nil {
+	if c.rules.Authenticator != nil {
 		cl.user = x.request.Username
 	}
-	if auth := b.options.Authorizer; auth != nil && p.Will != nil {
+	if auth := b.options().Authorizer; auth != nil && p.Will != nil {
 		if err := auth.Authorize((*Client)(cl), Publish, p.Will.Topic); err != nil {
 			return fmt.Errorf("will to %q: %w", p.Will.Topic, withReason(err, packet.NotAuthorized))
 		}
@@ -125,7 +138,7 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	if err != nil {
 		return err
 	}
-	s.decoder.MaxPacketSize = uint32(min(b.options.MaxPacketSize, packet.MaxRemainingLength))
+	s.decoder.MaxPacketSize = c.rules.maxPacketSize
 	c.keepAlive = seconds(p.KeepAlive)
 	if ack.ServerKeepAlive != nil {
 		c.keepAlive = seconds(*ack.ServerKeepAlive)
@@ -141,7 +154,7 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	if p.AuthenticationMethod == "" {
 		c.exchange = nil
 	}
-	if f := b.options.Trace.Connected; f != nil {
+	if f := b.options().Trace.Connected; f != nil {
 		f((*Client)(c.client))
 	}
 	return nil
@@ -150,21 +163,21 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 // connack is the CONNACK of a client that is welcome; SessionPresent is for
 // attach to know.
 func (c *conn) connack(x *exchange, data []byte) (*packet.Connack, error) {
-	p, o := x.connect, &c.broker.options
+	p, o, r := x.connect, c.broker.options(), c.rules
 	ack := &packet.Connack{}
 	if p.Version != packet.V5 {
 		return ack, nil
 	}
-	ack.TopicAliasMaximum = uint16(min(o.MaxTopicAlias, 65535))
-	if o.MaxPacketSize < packet.MaxRemainingLength {
-		ack.MaximumPacketSize = uint32(o.MaxPacketSize)
+	ack.TopicAliasMaximum = r.terms.TopicAliases
+	if r.maxPacketSize < packet.MaxRemainingLength {
+		ack.MaximumPacketSize = r.maxPacketSize
 	}
-	if o.MaxInflight < 65535 {
-		ack.ReceiveMaximum = uint16(o.MaxInflight)
+	if r.terms.ReceiveMaximum < 65535 {
+		ack.ReceiveMaximum = r.terms.ReceiveMaximum
 	}
 	ack.RetainUnavailable = o.RetainUnavailable
-	if *o.MaxQoS < packet.ExactlyOnce { // [MQTT-3.2.2-9]
-		ack.MaximumQoS = o.MaxQoS
+	if *r.MaxQoS < packet.ExactlyOnce { // [MQTT-3.2.2-9]
+		ack.MaximumQoS = r.MaxQoS
 	}
 	if x.assigned { // [MQTT-3.1.3-7]
 		ack.AssignedClientID = p.ClientID

@@ -107,6 +107,7 @@ func (c *conn) sayGoodbye(p *packet.Disconnect) {
 			p.ReasonString = ""
 			c.out.Packet(p, c.version, c.sizeLimit)
 		}
+		c.broker.stats.sent[packet.DISCONNECT].Add(1)
 	}
 	c.writing = true
 	c.client.mu.Unlock()
@@ -159,6 +160,8 @@ func (c *conn) writeAs(v packet.Version, p packet.Packet) error {
 	if err := c.net.SetWriteDeadline(time.Now().Add(goodbyeTimeout)); err != nil {
 		return err
 	}
+	c.broker.stats.sent[p.Type()].Add(1)
+	c.broker.stats.sentBytes.Add(uint64(len(b)))
 	if _, err = c.net.Write(b); err != nil {
 		return err
 	}
@@ -182,7 +185,7 @@ func (c *conn) patience() time.Duration { return c.keepAlive + c.keepAlive/2 }
 func (c *conn) onAlarm(t time.Time) {
 	defer c.rescue()
 	if !c.attached.Load() {
-		c.broker.options.Logger.Info("connection refused", "remote", c.remote(), "err", "no CONNECT in time")
+		c.broker.options().Logger.Info("connection refused", "remote", c.remote(), "err", "no CONNECT in time")
 		c.hangUp()
 		return
 	}

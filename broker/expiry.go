@@ -33,7 +33,7 @@ func (b *Broker) detach(c *conn, keepWill bool) bool {
 	if !was {
 		return false
 	}
-	b.stats.Connected.Add(-1)
+	b.left(c)
 	if left != nil {
 		b.bury(cl, nil, left)
 	}
@@ -102,7 +102,7 @@ func (cl *client) onAlarm(t time.Time) {
 	b := cl.broker
 	defer func() {
 		if r := recover(); r != nil { // of a plug that a will asks
-			b.options.Logger.Error("alarm panicked", "client", cl.id, "err", r, "stack", string(debug.Stack()))
+			b.options().Logger.Error("alarm panicked", "client", cl.id, "err", r, "stack", string(debug.Stack()))
 		}
 	}()
 	left, away := cl.due(t)
@@ -137,9 +137,9 @@ func (cl *client) due(t time.Time) (left *remains, away *absence) {
 // publishWill routes the will of a client as a message of that client.
 func (b *Broker) publishWill(cl *client, will *packet.Will) {
 	m := &will.Message
-	if auth := b.options.Authorizer; auth != nil {
+	if auth := b.options().Authorizer; auth != nil {
 		if err := auth.Authorize((*Client)(cl), Publish, m.Topic); err != nil {
-			b.options.Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
+			b.options().Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
 			return
 		}
 	}
@@ -147,10 +147,10 @@ func (b *Broker) publishWill(cl *client, will *packet.Will) {
 		m.Expires = now().Add(time.Duration(will.MessageExpiry) * time.Second)
 	}
 	m, err := b.intercept(cl, m)
-	if err == nil {
+	if err == nil && m != nil {
 		err = b.publishMessage(m, cl)
 	}
 	if err != nil && !errors.Is(err, packet.QuotaExceeded) {
-		b.options.Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
+		b.options().Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
 	}
 }

@@ -135,7 +135,9 @@ func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
 		cl.session.Fill(&c.out, now())
 	}
 	if c.out.Len() > 0 {
+		tally, bytes := c.out.Tally(), c.out.Len()
 		shared, buf = c.out.Take()
+		c.broker.stats.written(tally, bytes)
 		c.relieve()
 		c.heavy = len(buf) > smallBuffer
 		return shared, buf, true
@@ -179,7 +181,7 @@ func (c *conn) drain(shared [][]byte, buf []byte) {
 // timeout.
 func (c *conn) writeAll(bufs net.Buffers) error {
 	for len(bufs) > 0 {
-		if err := c.net.SetWriteDeadline(time.Now().Add(c.broker.options.WriteTimeout)); err != nil {
+		if err := c.net.SetWriteDeadline(time.Now().Add(c.broker.options().WriteTimeout)); err != nil {
 			return err
 		}
 		n, err := bufs.WriteTo(c.net)
@@ -205,7 +207,7 @@ func (c *conn) abort(buf []byte) {
 // connection only.
 func (c *conn) rescue() {
 	if r := recover(); r != nil {
-		c.broker.options.Logger.Error("connection panicked", "client", c.id(), "err", r, "stack", string(debug.Stack()))
+		c.broker.options().Logger.Error("connection panicked", "client", c.id(), "err", r, "stack", string(debug.Stack()))
 		if c.attached.Load() {
 			c.abort(nil)
 		}

@@ -187,13 +187,13 @@ func (l *logbook) with(text string) (found []string) {
 	return found
 }
 
-// rules is an Authorizer whose denials can change at any time.
-type rules struct {
+// denials is an Authorizer whose denials can change at any time.
+type denials struct {
 	mu     sync.Mutex
 	denied map[string]bool // "user action filter", * for any user
 }
 
-func (r *rules) deny(rule string) {
+func (r *denials) deny(rule string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.denied == nil {
@@ -202,7 +202,7 @@ func (r *rules) deny(rule string) {
 	r.denied[rule] = true
 }
 
-func (r *rules) Authorize(c *Client, a Action, name string) error {
+func (r *denials) Authorize(c *Client, a Action, name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for rule := range r.denied {

@@ -39,7 +39,7 @@ func (b *Broker) enroll(c *conn) bool {
 	}
 	a := &arrival{at: now(), prefix: prefixOf(c.net.RemoteAddr())}
 	if a.prefix.IsValid() {
-		if b.life.waiting[a.prefix] >= b.options.MaxHalfOpenPerAddress {
+		if b.life.waiting[a.prefix] >= b.options().MaxHalfOpenPerAddress {
 			b.stats.Crowded.Add(1)
 			return false
 		}
@@ -130,6 +130,8 @@ const (
 	crowdedAge = time.Second
 	// crowdedPause is how long accepting waits for room at a time.
 	crowdedPause = 10 * time.Millisecond
+	// acceptPause is how long it waits for files or memory.
+	acceptPause = 100 * time.Millisecond
 )
 
 // waitForRoom waits while too many connections have sent no CONNECT, and closes
@@ -154,7 +156,7 @@ func (b *Broker) waitForRoom() {
 func (b *Broker) crowded() (oldest *conn, crowded bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.life.closed || b.life.halfOpen.Len() < b.options.MaxHalfOpen {
+	if b.life.closed || b.life.halfOpen.Len() < b.options().MaxHalfOpen {
 		return nil, false
 	}
 	first := b.life.halfOpen.Front().Value.(*conn)

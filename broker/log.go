@@ -9,7 +9,7 @@ import (
 
 // logs reports whether what a connection goes through is logged: a line that
 // nobody reads must not cost what it is made of.
-func (b *Broker) logs() bool { return b.options.Logger.Enabled(b.context, slog.LevelInfo) }
+func (b *Broker) logs() bool { return b.options().Logger.Enabled(b.context, slog.LevelInfo) }
 
 func (c *conn) logConnected(x *exchange) {
 	if !c.broker.logs() {
@@ -20,7 +20,7 @@ func (c *conn) logConnected(x *exchange) {
 	if name := x.request.Username; name != "" {
 		attrs = append(attrs, "user", name)
 	}
-	c.broker.options.Logger.Info("client connected", attrs...)
+	c.broker.options().Logger.Info("client connected", attrs...)
 }
 
 func (c *conn) logRefused(reason packet.ReasonCode, err error) {
@@ -31,11 +31,11 @@ func (c *conn) logRefused(reason packet.ReasonCode, err error) {
 	if x := c.exchange; x != nil {
 		attrs = append(attrs, "client", x.connect.ClientID)
 	}
-	c.broker.options.Logger.Info("connection refused", attrs...)
+	c.broker.options().Logger.Info("connection refused", attrs...)
 }
 
 func (b *Broker) logDisconnected(c *conn, err error) {
-	if f := b.options.Trace.Disconnected; f != nil {
+	if f := b.options().Trace.Disconnected; f != nil {
 		f((*Client)(c.client), err)
 	}
 	if !b.logs() {
@@ -45,7 +45,7 @@ func (b *Broker) logDisconnected(c *conn, err error) {
 	if err != nil {
 		attrs = append(attrs, "err", err)
 	}
-	b.options.Logger.Info("client disconnected", attrs...)
+	b.options().Logger.Info("client disconnected", attrs...)
 }
 
 func (c *conn) remote() string {

@@ -107,6 +107,18 @@ type Options struct {
 	ResponseInformation func(c *ConnectRequest) string
 }
 
+// settings are the options in force. They are never changed: Change puts others
+// in their place.
+type settings struct {
+	Options
+	limits session.Limits
+}
+
+func newSettings(o Options) *settings {
+	o.setDefaults()
+	return &settings{Options: o, limits: o.sessionLimits()}
+}
+
 // number gives a number of Options its default; math.MaxInt stands for no limit.
 func number(n, otherwise int) int {
 	switch {
@@ -184,14 +196,11 @@ func (o *Options) sessionLimits() session.Limits {
 		return n
 	}
 	return session.Limits{
-		ReceiveMaximum:   uint16(min(o.MaxInflight, 65535)),
 		MaxInflight:      uint16(min(o.MaxInflight, 65535)),
 		MaxInflightBytes: none(o.MaxInflightBytes),
 		MaxQueued:        none(o.MaxQueued),
 		MaxQueuedBytes:   none(o.MaxQueuedBytes),
 		MaxPending:       none(o.MaxPendingBytes),
-		TopicAliases:     uint16(min(o.MaxTopicAlias, 65535)),
-		SendTopicAliases: uint16(min(o.MaxSendTopicAlias, 65535)),
 		QueueQoS0:        o.QueueQoS0,
 		UpgradeQoS:       o.UpgradeQoS,
 		ValidatePayload:  o.ValidatePayload,

@@ -57,10 +57,12 @@ func (a Action) String() string { return [...]string{"publish", "subscribe", "re
 
 // Interceptor sees every message of a client before it is routed and may
 // replace it; what it returns is authorized again. It must not block, nor
-// change m, which is only valid during the call.
+// change m, which is only valid during the call. Messages to $CONTROL and $SYS,
+// which are not routed, are for it to take; what it puts in their place is not.
 type Interceptor interface {
-	// Intercept returns the message to route, m if it has nothing to say. An
-	// error refuses the message.
+	// Intercept returns the message to route, m if it has nothing to say. Nil
+	// without an error says that it has taken the message: the client gets its
+	// acknowledgement, and nobody else anything. An error refuses the message.
 	Intercept(c *Client, m *packet.Message) (*packet.Message, error)
 }
 

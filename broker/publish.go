@@ -12,17 +12,15 @@ import (
 // handlePublish takes a PUBLISH of the client, step 2 of its walk, and answers
 // as its QoS asks [MQTT-3.3.4-1].
 func (c *conn) handlePublish(s *scratch, p *packet.Publish) error {
-	o := &c.broker.options
-	switch {
-	case p.QoS > *o.MaxQoS:
-		return fmt.Errorf("QoS %d exceeds %d: %w", p.QoS, *o.MaxQoS, packet.QoSNotSupported)
-	case p.Retain && o.RetainUnavailable:
+	switch highest := *c.rules.MaxQoS; {
+	case p.QoS > highest:
+		return fmt.Errorf("QoS %d exceeds %d: %w", p.QoS, highest, packet.QoSNotSupported)
+	case p.Retain && c.broker.options().RetainUnavailable:
 		return fmt.Errorf("message is retained: %w", packet.RetainNotSupported)
 	case len(p.SubscriptionIDs) > 0: // [MQTT-3.3.4-6]
 		return fmt.Errorf("subscription identifier in a PUBLISH of a client: %w", packet.ProtocolError)
 	}
-	s.counts.received++
-	s.counts.receivedBytes += uint64(len(p.Payload))
+	s.counts.payloads += uint64(len(p.Payload))
 	fresh, err := c.receive(s, p)
 	if err != nil {
 		return err
@@ -86,22 +84,25 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 	routes := &c.publisher.routes
 	entry, known := routes.find(p.Topic)
 	if !known {
-		switch err := session.CheckName(p.Topic); {
+		name := c.rules.MountPoint + p.Topic
+		switch err := session.CheckName(name); {
 		case errors.Is(err, packet.NotAuthorized):
-			return c.denied(s, p, err), nil
+			p.Topic = name
+			return c.request(s, p, err), nil
 		case err != nil:
 			return 0, err
 		}
-		entry = routes.add(p.Topic)
+		entry = routes.add(p.Topic, name)
 	}
 	m := &p.Message
-	if err := b.limits.CheckProperties(m); err != nil {
+	m.Topic = entry.full
+	if err := b.options().limits.CheckProperties(m); err != nil {
 		if reason := reasonOf(err); reason != packet.PayloadFormatInvalid || p.QoS == packet.AtMostOnce {
 			return 0, err
 		}
 		return c.denied(s, p, err), nil
 	}
-	if auth := b.options.Authorizer; auth != nil {
+	if auth := b.options().Authorizer; auth != nil {
 		if err := auth.Authorize((*Client)(c.client), Publish, m.Topic); err != nil {
 			return c.denied(s, p, withReason(err, packet.NotAuthorized)), nil
 		}
@@ -110,10 +111,13 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 		m.Expires = s.now.Add(time.Duration(p.MessageExpiry) * time.Second)
 	}
 	targets := routes.refresh(b, entry)
-	if len(b.options.Interceptors) > 0 {
+	if len(b.options().Interceptors) > 0 {
 		replaced, err := b.intercept(c.client, m)
 		if err != nil {
 			return c.denied(s, p, withReason(err, packet.ImplementationSpecificError)), nil
+		}
+		if replaced == nil {
+			return packet.Success, nil
 		}
 		if replaced.Topic != m.Topic {
 			s.targets = b.resolve(s.targets[:0], replaced.Topic)
@@ -134,22 +138,45 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 	}
 }
 
-// intercept has each interceptor look at the message. One that puts another in
-// its place is checked: what the client could not publish by itself it cannot
-// publish by way of a plug either.
+// request shows a message to a topic that is reserved for the broker to the
+// interceptors: one of them may take it, as a request to the program. Otherwise
+// it is refused because of err.
+func (c *conn) request(s *scratch, p *packet.Publish, err error) packet.ReasonCode {
+	if auth := c.broker.options().Authorizer; auth != nil {
+		if denial := auth.Authorize((*Client)(c.client), Publish, p.Topic); denial != nil {
+			return c.denied(s, p, withReason(denial, packet.NotAuthorized))
+		}
+	}
+	for _, i := range c.broker.options().Interceptors {
+		switch m, failed := i.Intercept((*Client)(c.client), &p.Message); {
+		case failed != nil:
+			return c.denied(s, p, withReason(failed, packet.ImplementationSpecificError))
+		case m == nil:
+			return packet.Success
+		}
+	}
+	return c.denied(s, p, err)
+}
+
+// intercept has each interceptor look at the message; nil: one has taken it. One
+// that puts another in its place is checked: what the client could not publish
+// by itself it cannot publish by way of a plug either.
 func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, error) {
-	for _, i := range b.options.Interceptors {
+	for _, i := range b.options().Interceptors {
 		replaced, err := i.Intercept((*Client)(cl), m)
 		if err != nil {
 			return nil, err
 		}
+		if replaced == nil {
+			return nil, nil
+		}
 		if replaced == m {
 			continue
 		}
-		if err := b.limits.CheckMessage(replaced); err != nil {
+		if err := b.options().limits.CheckMessage(replaced); err != nil {
 			return nil, err
 		}
-		if auth := b.options.Authorizer; auth != nil {
+		if auth := b.options().Authorizer; auth != nil {
 			if err := auth.Authorize((*Client)(cl), Publish, replaced.Topic); err != nil {
 				return nil, withReason(err, packet.NotAuthorized)
 			}
@@ -162,7 +189,7 @@ func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, erro
 // denied drops a message of the client and returns the code that says so.
 func (c *conn) denied(s *scratch, p *packet.Publish, err error) packet.ReasonCode {
 	c.broker.dropped(s, c.client, &p.Message, err)
-	c.broker.options.Logger.Debug("message refused", "client", c.client.id, "topic", p.Topic, "err", err)
+	c.broker.options().Logger.Debug("message refused", "client", c.client.id, "topic", p.Topic, "err", err)
 	if p.QoS == packet.ExactlyOnce && c.version == packet.V5 { // [MQTT-4.3.3-9]
 		c.forget(p)
 	}

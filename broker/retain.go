@@ -38,7 +38,7 @@ type retainedMessages struct {
 // store keeps a retained message in place of that of the same topic; one
 // without a payload removes it [MQTT-3.3.1-6].
 func (r *retainedMessages) store(m *packet.Message, origin *client) error {
-	o := &r.broker.options
+	o := r.broker.options()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old, exists := r.names.Get(m.Topic)
@@ -288,8 +288,8 @@ func (c *conn) found(look replay, messages []*retained) {
 // mayRetain reports whether the publisher of a retained message may still
 // publish it.
 func (b *Broker) mayRetain(m *retained) bool {
-	auth := b.options.Authorizer
-	if auth == nil || m.origin == nil || b.options.KeepRetainedUnchecked {
+	auth := b.options().Authorizer
+	if auth == nil || m.origin == nil || b.options().KeepRetainedUnchecked {
 		return true
 	}
 	return auth.Authorize((*Client)(m.origin), Publish, m.message.Topic) == nil

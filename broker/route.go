@@ -98,7 +98,7 @@ func (b *Broker) publishMessage(m *packet.Message, origin *client) error {
 func (b *Broker) resolve(dst []target, name string) []target {
 	start := len(dst)
 	dst = b.index.match(dst, name)
-	if b.options.MergeOverlapping {
+	if b.options().MergeOverlapping {
 		return append(dst[:start], mergeOverlapping(dst[start:])...)
 	}
 	return dst
@@ -142,7 +142,7 @@ var dropReasons = [...]error{
 
 func (b *Broker) dropped(s *scratch, cl *client, m *packet.Message, why error) {
 	s.counts.dropped++
-	if f := b.options.Trace.Dropped; f != nil {
+	if f := b.options().Trace.Dropped; f != nil {
 		f((*Client)(cl), m, why)
 	}
 }
@@ -155,7 +155,8 @@ type routes struct {
 }
 
 type routeEntry struct {
-	name       string
+	name       string // as the client writes it
+	full       string // with the mount point
 	generation uint64
 	targets    []target
 }
@@ -178,8 +179,8 @@ func (r *routes) find(name string) (e *routeEntry, known bool) {
 }
 
 // add remembers a topic name and returns its entry, without targets yet.
-func (r *routes) add(name string) *routeEntry {
-	e := &routeEntry{name: name}
+func (r *routes) add(name, full string) *routeEntry {
+	e := &routeEntry{name: name, full: full}
 	if r.last != nil { // a publisher with a single topic needs no map
 		if r.byName == nil || len(r.byName) >= maxRoutes || r.size > maxRouteTargets {
 			r.byName = make(map[string]*routeEntry)
@@ -197,7 +198,7 @@ func (r *routes) refresh(b *Broker, e *routeEntry) []target {
 	if generation := b.index.generation.Load(); e.generation != generation || generation == 0 {
 		before := len(e.targets)
 		clear(e.targets)
-		e.targets = b.resolve(e.targets[:0], e.name)
+		e.targets = b.resolve(e.targets[:0], e.full)
 		e.generation = generation
 		r.size += len(e.targets) - before
 	}

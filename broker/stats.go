@@ -1,25 +1,37 @@
 package broker
 
-import "sync/atomic"
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+)
 
 // counts are what one goroutine has counted and not added up yet.
 type counts struct {
-	packets, bytes          uint64 // received
-	received, receivedBytes uint64 // PUBLISH
-	sent, sentBytes         uint64 // PUBLISH
-	dropped                 uint64
+	received, sent [packetTypes]uint32 // packets by type; PUBLISH and PUBREL are counted where they are sent
+	bytes          uint64              // received
+	payloads       uint64              // bytes of them, received
+	dropped        uint64
 }
+
+// packetTypes is how many types of packets there are, with the reserved one.
+const packetTypes = int(packet.AUTH) + 1
 
 // stats are the counters of a broker.
 type stats struct {
 	Connected  atomic.Int64  // clients
+	mostEver   atomic.Int64  // clients at a time
 	Accepted   atomic.Uint64 // connections
 	Refused    atomic.Uint64 // by CONNACK or without
 	Unfinished atomic.Uint64 // that went before their CONNECT was complete
 	Crowded    atomic.Uint64 // closed because too many had sent no CONNECT
 	Expired    atomic.Uint64 // sessions
 
-	packets, bytes, received, receivedBytes, sent, sentBytes, dropped atomic.Uint64
+	received, sent                                    [packetTypes]atomic.Uint64 // packets by type
+	bytes, payloads, sentBytes, sentPayloads, dropped atomic.Uint64
 }
 
 // add adds up c and empties it.
@@ -27,63 +39,117 @@ func (s *stats) add(c *counts) {
 	if *c == (counts{}) {
 		return
 	}
-	s.packets.Add(c.packets)
+	for t := range packetTypes {
+		if n := c.received[t]; n > 0 {
+			s.received[t].Add(uint64(n))
+		}
+		if n := c.sent[t]; n > 0 {
+			s.sent[t].Add(uint64(n))
+		}
+	}
 	s.bytes.Add(c.bytes)
-	s.received.Add(c.received)
-	s.receivedBytes.Add(c.receivedBytes)
-	s.sent.Add(c.sent)
-	s.sentBytes.Add(c.sentBytes)
-	s.dropped.Add(c.dropped)
+	s.payloads.Add(c.payloads)
+	if c.dropped > 0 {
+		s.dropped.Add(c.dropped)
+	}
 	*c = counts{}
+}
+
+// written counts what leaves for a socket.
+func (s *stats) written(t session.Tally, bytes int) {
+	s.sentBytes.Add(uint64(bytes))
+	if t.Publishes > 0 {
+		s.sent[packet.PUBLISH].Add(uint64(t.Publishes))
+		s.sentPayloads.Add(t.PayloadBytes)
+	}
+	if t.Pubrels > 0 {
+		s.sent[packet.PUBREL].Add(uint64(t.Pubrels))
+	}
+}
+
+// most notes that n clients are connected.
+func (s *stats) most(n int64) {
+	for {
+		before := s.mostEver.Load()
+		if n <= before || s.mostEver.CompareAndSwap(before, n) {
+			return
+		}
+	}
 }
 
 // Stats are the figures of a broker at one moment. Counters begin at New.
 type Stats struct {
 	Connected           int // clients
+	MostConnected       int // clients at a time since New
 	Sessions            int // of connected and of absent clients
+	Sockets             int // connections, with those that have sent no CONNECT
 	HalfOpen            int // connections without a CONNECT
 	Subscriptions       int // the members of shared ones each
 	SharedSubscriptions int
 	Retained            int
 	RetainedBytes       int // of the payloads
+	Held                int // messages under way to clients or waiting for them
+	HeldBytes           int // of the payloads
+	Pending             int // PUBLISH and PUBREL packets that wait for a socket
+	PendingBytes        int // bytes that do
 
 	ConnectionsAccepted   uint64
 	ConnectionsRefused    uint64
 	ConnectionsUnfinished uint64 // gone before their CONNECT was complete
 	ConnectionsCrowdedOut uint64 // closed because too many had sent no CONNECT
 	SessionsExpired       uint64
-	PacketsReceived       uint64
 	BytesReceived         uint64
-	MessagesReceived      uint64
+	BytesSent             uint64
 	MessageBytesReceived  uint64 // of the payloads
-	MessagesSent          uint64
 	MessageBytesSent      uint64 // of the payloads
 	MessagesDropped       uint64
+	// PacketsReceived and PacketsSent are counted by packet.Type.
+	PacketsReceived, PacketsSent [packetTypes]uint64
 }
 
-// Stats returns the figures of now.
+// Stats returns the figures of now. It looks at every session.
 func (b *Broker) Stats() Stats {
 	s := &b.stats
 	st := Stats{
 		Connected:             int(s.Connected.Load()),
+		MostConnected:         int(s.mostEver.Load()),
 		ConnectionsAccepted:   s.Accepted.Load(),
 		ConnectionsRefused:    s.Refused.Load(),
 		ConnectionsUnfinished: s.Unfinished.Load(),
 		ConnectionsCrowdedOut: s.Crowded.Load(),
 		SessionsExpired:       s.Expired.Load(),
-		PacketsReceived:       s.packets.Load(),
 		BytesReceived:         s.bytes.Load(),
-		MessagesReceived:      s.received.Load(),
-		MessageBytesReceived:  s.receivedBytes.Load(),
-		MessagesSent:          s.sent.Load(),
-		MessageBytesSent:      s.sentBytes.Load(),
+		BytesSent:             s.sentBytes.Load(),
+		MessageBytesReceived:  s.payloads.Load(),
+		MessageBytesSent:      s.sentPayloads.Load(),
 		MessagesDropped:       s.dropped.Load(),
 	}
+	for t := range packetTypes {
+		st.PacketsReceived[t], st.PacketsSent[t] = s.received[t].Load(), s.sent[t].Load()
+	}
 	b.mu.Lock()
-	st.Sessions = len(b.clients)
-	st.HalfOpen = b.life.halfOpen.Len()
+	clients := slices.Collect(maps.Values(b.clients))
+	st.Sockets, st.HalfOpen = len(b.life.conns), b.life.halfOpen.Len()
 	b.mu.Unlock()
+	st.Sessions = len(clients)
+	for _, cl := range clients {
+		cl.add(&st)
+	}
 	st.Subscriptions, st.SharedSubscriptions = b.index.size()
 	st.Retained, st.RetainedBytes = b.retained.size()
 	return st
+}
+
+// add adds what the client holds.
+func (cl *client) add(st *Stats) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	messages, bytes := cl.session.Held()
+	st.Held += messages
+	st.HeldBytes += bytes
+	if cl.conn != nil {
+		t := cl.conn.out.Tally()
+		st.Pending += int(t.Publishes) + int(t.Pubrels)
+		st.PendingBytes += cl.conn.out.Len()
+	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
+	"github.com/zancudomq/zancudo/topic"
 )
 
 // maxFilters is how many filters one packet may have.
@@ -35,7 +36,7 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 			if c.version == packet.V31 {
 				ack.ReasonCodes[i] = packet.ReasonCode(wanted.QoS) // MQTT 3.1 cannot say no
 			}
-			c.broker.options.Logger.Info("subscription refused", "client", c.client.id, "filter", wanted.Filter, "err", err)
+			c.broker.options().Logger.Info("subscription refused", "client", c.client.id, "filter", wanted.Filter, "err", err)
 			continue
 		}
 		ack.ReasonCodes[i] = packet.ReasonCode(sub.QoS)
@@ -67,13 +68,13 @@ func (c *conn) subscriptions(p *packet.Subscribe) ([]wish, error) {
 	for i := range wishes {
 		w := &wishes[i]
 		w.retain = p.Subscriptions[i].RetainHandling
-		if w.sub, w.err = session.NewSubscription(&p.Subscriptions[i]); w.err != nil {
+		if w.sub, w.err = c.rules.subscription(p.Subscriptions[i]); w.err != nil {
 			if errors.Is(w.err, packet.ProtocolError) || errors.Is(w.err, packet.MalformedPacket) {
 				return nil, w.err
 			}
 			continue
 		}
-		w.sub.QoS = min(w.sub.QoS, *c.broker.options.MaxQoS) // granted, not refused [MQTT-3.2.2-10]
+		w.sub.QoS = min(w.sub.QoS, *c.rules.MaxQoS) // granted, not refused [MQTT-3.2.2-10]
 		if p.SubscriptionID != 0 {
 			w.sub.IDs = []uint32{p.SubscriptionID}
 		}
@@ -84,13 +85,33 @@ func (c *conn) subscriptions(p *packet.Subscribe) ([]wish, error) {
 	return wishes, nil
 }
 
+// subscription is what a client that has come by the listener asks for.
+func (r *rules) subscription(p packet.Subscription) (*session.Subscription, error) {
+	sub, err := session.NewSubscription(&p)
+	if err != nil || r.MountPoint == "" {
+		return sub, err
+	}
+	p.Filter = r.mount(p.Filter)
+	return session.NewSubscription(&p)
+}
+
+// mount puts the mount point before a valid filter, behind the group of a shared
+// one.
+func (r *rules) mount(filter string) string {
+	group, inner, shared, _ := topic.SplitShare(filter)
+	if !shared {
+		return r.MountPoint + filter
+	}
+	return "$share/" + group + "/" + r.MountPoint + inner
+}
+
 // subscribe makes or replaces one subscription.
 func (c *conn) subscribe(w wish) (sub *session.Subscription, existed bool, err error) {
 	b, cl, sub := c.broker, c.client, w.sub
 	if w.err != nil {
 		return nil, false, w.err
 	}
-	if auth := b.options.Authorizer; auth != nil {
+	if auth := b.options().Authorizer; auth != nil {
 		if err := auth.Authorize((*Client)(cl), Subscribe, sub.Filter); err != nil {
 			return nil, false, withReason(err, packet.NotAuthorized)
 		}
@@ -98,9 +119,9 @@ func (c *conn) subscribe(w wish) (sub *session.Subscription, existed bool, err e
 	if !cl.current(c) {
 		return nil, false, packet.SessionTakenOver
 	}
-	if len(cl.session.Subscriptions()) >= b.options.MaxSubscriptions && !cl.session.SubscribedTo(sub.Filter) {
+	if len(cl.session.Subscriptions()) >= b.options().MaxSubscriptions && !cl.session.SubscribedTo(sub.Filter) {
 		cl.mu.Unlock()
-		return nil, false, fmt.Errorf("more than %d subscriptions: %w", b.options.MaxSubscriptions, packet.QuotaExceeded)
+		return nil, false, fmt.Errorf("more than %d subscriptions: %w", b.options().MaxSubscriptions, packet.QuotaExceeded)
 	}
 	old := cl.session.Subscribe(sub)
 	if w.retain == packet.SendRetained {
@@ -128,8 +149,11 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 	c.molt = true
 	ack := &packet.Unsuback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Filters))}
 	for i, filter := range p.Filters {
-		if err := session.CheckFilter(filter); errors.Is(err, packet.MalformedPacket) { // [MQTT-4.7.1-1]
+		switch err := session.CheckFilter(filter); {
+		case errors.Is(err, packet.MalformedPacket): // [MQTT-4.7.1-1]
 			return err
+		case err == nil && c.rules.MountPoint != "":
+			filter = c.rules.mount(filter)
 		}
 		if !c.client.current(c) {
 			return packet.SessionTakenOver

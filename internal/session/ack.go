@@ -72,6 +72,22 @@ func (s *Session) Inflight() int {
 	return n
 }
 
+// Held is the number of messages, and the bytes of their payloads, that are
+// under way to the client or wait.
+func (s *Session) Held() (messages, bytes int) {
+	if s.sending == nil {
+		return 0, 0
+	}
+	messages, bytes = s.Queued()
+	for i := range s.sending.window.len() {
+		if f := s.sending.window.at(i); f.phase == published {
+			messages++
+			bytes += len(f.message.Payload)
+		}
+	}
+	return messages, bytes
+}
+
 // Queued is the number of messages, and the bytes of their payloads, that wait.
 func (s *Session) Queued() (messages, bytes int) {
 	if s.sending == nil {

@@ -26,8 +26,8 @@ func (s *Session) resolveAlias(p *packet.Publish) error {
 		return fmt.Errorf("neither topic name nor alias: %w", packet.ProtocolError)
 	case a == 0:
 		return nil
-	case a > s.limits.TopicAliases: // [MQTT-3.3.2-9]
-		return fmt.Errorf("topic alias %d exceeds %d: %w", a, s.limits.TopicAliases, packet.TopicAliasInvalid)
+	case a > s.terms.TopicAliases: // [MQTT-3.3.2-9]
+		return fmt.Errorf("topic alias %d exceeds %d: %w", a, s.terms.TopicAliases, packet.TopicAliasInvalid)
 	case p.Topic != "":
 		known := s.alias()
 		for len(known.received) < int(a) {

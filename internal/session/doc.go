@@ -12,7 +12,7 @@
 //
 //	var out session.Output
 //	s := session.New(&session.Limits{})
-//	s.Attach(&packet.Connect{Version: packet.V311, ClientID: "sub"})
+//	s.Attach(&packet.Connect{Version: packet.V311, ClientID: "sub"}, &session.Terms{})
 //	s.Push(&out, now, session.NewDelivery(m), &session.Subscription{Filter: "a/#", QoS: 1})
 //	s.Puback(&out, now, &packet.Puback{Ack: packet.Ack{PacketID: 1}})
 package session

@@ -18,6 +18,7 @@ import (
 // that nothing is missing.
 type model struct {
 	limits  session.Limits
+	terms   session.Terms
 	session *session.Session
 	out     session.Output
 	now     time.Time
@@ -87,7 +88,7 @@ func (m *model) connect(arg byte) {
 	}
 	m.aliases = map[uint16]string{}
 	m.open, m.toAck, m.toRec, m.toComp = map[uint16]int{}, nil, nil, nil
-	m.session.Attach(&c)
+	m.session.Attach(&c, &m.terms)
 	m.session.Fill(&m.out, m.now)
 }
 
@@ -271,8 +272,9 @@ func run(ops []byte) error {
 	}
 	m := newModel(session.Limits{
 		MaxInflight: uint16(ops[0] & 7), MaxQueued: int(ops[0] >> 3), MaxQueuedBytes: int(ops[1]&15) * 8,
-		MaxInflightBytes: int(ops[1]>>4) * 4, SendTopicAliases: uint16(ops[1] & 1), MaxPending: int(ops[1]&2) * 50,
+		MaxInflightBytes: int(ops[1]>>4) * 4, MaxPending: int(ops[1]&2) * 50,
 	})
+	m.terms.SendTopicAliases = uint16(ops[1] & 1)
 	for i := 2; i+1 < len(ops); i += 2 {
 		if err := m.step(ops[i], ops[i+1]); err != nil {
 			return fmt.Errorf("step %d: %w", i/2, err)

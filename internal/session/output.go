@@ -9,6 +9,13 @@ type Output struct {
 	chain [][]byte // full segments
 	tail  []byte   // the segment that is being filled
 	bytes int      // in chain
+	tally Tally
+}
+
+// Tally counts what a session has put into an Output.
+type Tally struct {
+	Publishes, Pubrels uint32
+	PayloadBytes       uint64 // of the PUBLISH packets
 }
 
 // largePayload is the size from which a payload is referenced.
@@ -16,6 +23,9 @@ const largePayload = 16 << 10
 
 // Len is how many bytes wait.
 func (o *Output) Len() int { return o.bytes + len(o.tail) }
+
+// Tally is what waits of a session's own packets.
+func (o *Output) Tally() Tally { return o.tally }
 
 // Bytes returns a copy of all that waits.
 func (o *Output) Bytes() []byte {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"time"
 
 	"github.com/zancudomq/zancudo/packet"
@@ -38,6 +39,9 @@ func (s *Session) PushRetained(out *Output, now time.Time, d *Delivery, sub *Sub
 }
 
 func (s *Session) push(out *Output, now time.Time, d *Delivery, sub *Subscription, retain bool) Outcome {
+	if s.foreign(d.message) {
+		return Absent
+	}
 	qos := min(d.message.QoS, sub.QoS) // [MQTT-3.8.4-8]
 	if s.limits.UpgradeQoS {
 		qos = sub.QoS
@@ -149,7 +153,7 @@ func (s *Session) fillOne(q *sending, out *Output, now time.Time) bool {
 		return false
 	}
 	e := q.next()
-	if e.message.Expired(now) || !s.allowed(e.message) { // [MQTT-3.3.2-5]
+	if e.message.Expired(now) || s.foreign(e.message) || !s.allowed(e.message) { // [MQTT-3.3.2-5]
 		return true
 	}
 	if e.qos == packet.AtMostOnce {
@@ -181,13 +185,18 @@ func (s *Session) resend(q *sending, out *Output, now time.Time) bool {
 		s.pubrel(out, id)
 		return true
 	}
-	if !s.allowed(f.message) || !s.write(out, now, nil, &f.entry, id, true) { // [MQTT-3.3.1-1]
+	if s.foreign(f.message) || !s.allowed(f.message) || !s.write(out, now, nil, &f.entry, id, true) { // [MQTT-3.3.1-1]
 		q.finish(f, i)
 	}
 	return true
 }
 
 func (s *Session) allowed(m *packet.Message) bool { return s.Allow == nil || s.Allow(m) }
+
+// foreign reports whether the topic lies outside the client's mount point.
+func (s *Session) foreign(m *packet.Message) bool {
+	return len(m.Topic) <= len(s.terms.MountPoint) || !strings.HasPrefix(m.Topic, s.terms.MountPoint)
+}
 
 // Waiting reports whether Fill might find something to send.
 func (s *Session) Waiting() bool {
@@ -197,12 +206,22 @@ func (s *Session) Waiting() bool {
 // write appends the PUBLISH. It returns false if the client does not take
 // packets of this size, or the message cannot be encoded at all.
 func (s *Session) write(out *Output, now time.Time, d *Delivery, e *entry, id uint16, dup bool) bool {
+	if !s.encode(out, now, d, e, id, dup) {
+		return false
+	}
+	out.tally.Publishes++
+	out.tally.PayloadBytes += uint64(len(e.message.Payload))
+	return true
+}
+
+func (s *Session) encode(out *Output, now time.Time, d *Delivery, e *entry, id uint16, dup bool) bool {
 	large := len(e.message.Payload) >= largePayload
-	if d != nil && d.shared && !large && s.Sent == nil && s.aliasMaximum == 0 && (len(e.sub.IDs) == 0 || s.version != packet.V5) {
+	mount := s.terms.MountPoint
+	if d != nil && d.shared && !large && s.Sent == nil && mount == "" && s.aliasMaximum == 0 && (len(e.sub.IDs) == 0 || s.version != packet.V5) {
 		return s.writeFrame(out, now, d, e, id)
 	}
 	p := publishOf(e.message, e.qos, e.retain, now)
-	p.PacketID, p.Dup = id, dup
+	p.PacketID, p.Dup, p.Topic = id, dup, p.Topic[len(mount):]
 	if s.version == packet.V5 {
 		p.SubscriptionIDs = e.sub.IDs
 		if s.aliasMaximum > 0 {
@@ -239,6 +258,7 @@ func (s *Session) trace(p *packet.Publish) {
 func (s *Session) pubrel(out *Output, id uint16) {
 	p := packet.Pubrel{Ack: packet.Ack{PacketID: id}}
 	out.tail, _ = p.Append(out.tail, s.version) // nothing in it that could not be encoded
+	out.tally.Pubrels++
 	if s.Sent != nil {
 		s.Sent(&packet.Pubrel{Ack: p.Ack})
 	}

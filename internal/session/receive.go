@@ -21,8 +21,8 @@ func (s *Session) Receive(p *packet.Publish, answered int) (fresh bool, err erro
 	if p.QoS == packet.ExactlyOnce && s.receiving.has(p.PacketID) {
 		return false, nil
 	}
-	if s.version == packet.V5 && s.limits.ReceiveMaximum != 0 && s.receiving.n-s.inherited+answered >= int(s.limits.ReceiveMaximum) {
-		return false, fmt.Errorf("more than %d messages under way: %w", s.limits.ReceiveMaximum, packet.ReceiveMaximumExceeded)
+	if s.version == packet.V5 && s.terms.ReceiveMaximum != 0 && s.receiving.n-s.inherited+answered >= int(s.terms.ReceiveMaximum) {
+		return false, fmt.Errorf("more than %d messages under way: %w", s.terms.ReceiveMaximum, packet.ReceiveMaximumExceeded)
 	}
 	if p.QoS == packet.ExactlyOnce {
 		s.receiving.add(p.PacketID)

@@ -96,6 +96,7 @@ func play(t *testing.T, script string) string {
 // player is one session and the client's end of it.
 type player struct {
 	limits  session.Limits
+	terms   session.Terms
 	session *session.Session
 	out     session.Output
 	held    bool
@@ -127,7 +128,7 @@ func (p *player) step(line string) error {
 			return err
 		}
 		p.version = c.(*packet.Connect).Version
-		p.session.Attach(c.(*packet.Connect))
+		p.session.Attach(c.(*packet.Connect), &p.terms)
 		p.session.Fill(&p.out, p.now)
 	case "disconnect":
 		p.session.Detach()
@@ -199,11 +200,13 @@ func (p *player) limit(words string) error {
 		case "pending":
 			l.MaxPending = n
 		case "receive":
-			l.ReceiveMaximum = uint16(n)
+			p.terms.ReceiveMaximum = uint16(n)
 		case "aliases":
-			l.TopicAliases = uint16(n)
+			p.terms.TopicAliases = uint16(n)
 		case "send-aliases":
-			l.SendTopicAliases = uint16(n)
+			p.terms.SendTopicAliases = uint16(n)
+		case "mount":
+			p.terms.MountPoint = value
 		case "queue-qos0":
 			l.QueueQoS0 = true
 		case "upgrade-qos":

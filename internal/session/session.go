@@ -23,6 +23,7 @@ type Session struct {
 	Sent func(packet.Packet)
 
 	limits        *Limits
+	terms         *Terms          // of the connection, or of the last one
 	subscriptions []*Subscription // sorted by filter
 	receiving     packetIDs       // QoS 2, from the client, until PUBREL
 	sending       *sending        // to the client; nil until QoS 1 or 2 is used
@@ -39,17 +40,25 @@ type Session struct {
 
 // Limits bound what a session holds. Zero means no limit, unless said.
 type Limits struct {
-	ReceiveMaximum   uint16 // QoS 1 and 2 that an MQTT 5.0 client may have under way to us; zero: 65,535
 	MaxInflight      uint16 // QoS 1 and 2 under way to a client; zero: 65,535
 	MaxInflightBytes int    // payload bytes of the same
 	MaxQueued        int    // messages that wait for the window or the client
 	MaxQueuedBytes   int    // payload bytes of the same
 	MaxPending       int    // bytes waiting for the socket beyond which QoS 0 is dropped
-	TopicAliases     uint16 // that a client may use; zero: none
-	SendTopicAliases uint16 // that we use; zero: none
 	QueueQoS0        bool   // QoS 0 waits for an absent client too
 	UpgradeQoS       bool   // deliver with the QoS of the subscription
 	ValidatePayload  bool   // refuse payloads that are said to be UTF-8 and are not
+}
+
+// Terms are what holds for one connection as long as it lasts: the client was
+// told so in its CONNACK, or has come by a listener that says so.
+type Terms struct {
+	ReceiveMaximum   uint16 // QoS 1 and 2 that an MQTT 5.0 client may have under way to us; zero: 65,535
+	TopicAliases     uint16 // that the client may use; zero: none
+	SendTopicAliases uint16 // that we use; zero: none
+	// MountPoint begins every topic that the client knows, without its knowing;
+	// it gets no others.
+	MountPoint string
 }
 
 // Subscription is a Topic Filter that a session is subscribed to. It is never
@@ -65,17 +74,23 @@ type Subscription struct {
 
 // New returns the state of a client that has not connected yet. The limits are
 // read, never changed.
-func New(l *Limits) *Session { return &Session{limits: l} }
+func New(l *Limits) *Session { return &Session{limits: l, terms: &Terms{}} }
 
-// Attach begins a Network Connection. What c says of it holds until Detach.
-func (s *Session) Attach(c *packet.Connect) {
+// Limit puts other limits in place of those of New. What exceeds them already
+// stays.
+func (s *Session) Limit(l *Limits) { s.limits = l }
+
+// Attach begins a Network Connection. What c and t say of it holds until
+// Detach. The terms are read, never changed.
+func (s *Session) Attach(c *packet.Connect, t *Terms) {
+	s.terms = t
 	s.version = c.Version
 	s.receiveMaximum = c.ReceiveMaximum
 	if s.receiveMaximum == 0 {
 		s.receiveMaximum = 65535
 	}
 	s.maximumPacketSize = c.MaximumPacketSize
-	s.aliasMaximum = min(c.TopicAliasMaximum, s.limits.SendTopicAliases)
+	s.aliasMaximum = min(c.TopicAliasMaximum, t.SendTopicAliases)
 	s.aliases = nil // [MQTT-3.3.2-7]
 	s.inherited = s.receiving.n
 	s.Will = c.Will

@@ -13,13 +13,14 @@ import (
 
 var start = time.Unix(1_000_000, 0)
 
-// connected returns a session with a connection.
+// connected returns a session with a connection, to whose client one topic alias
+// may be used.
 func connected(l session.Limits, c packet.Connect) *session.Session {
 	s := session.New(&l)
 	if c.Version == 0 {
 		c.Version = packet.V311
 	}
-	s.Attach(&c)
+	s.Attach(&c, &session.Terms{SendTopicAliases: 1})
 	return s
 }
 
@@ -160,7 +161,7 @@ func TestLargePayloadIsReferenced(t *testing.T) {
 	payload := bytes.Repeat([]byte("x"), 100_000)
 	for _, qos := range []packet.QoS{0, 1, 2} {
 		for _, v := range []packet.Version{packet.V311, packet.V5} {
-			s := connected(session.Limits{SendTopicAliases: 5}, packet.Connect{Version: v, TopicAliasMaximum: 1})
+			s := connected(session.Limits{}, packet.Connect{Version: v, TopicAliasMaximum: 1})
 			var out session.Output
 			push(s, &out, message(qos, payload))
 			push(s, &out, message(qos, []byte("small")))
@@ -194,7 +195,7 @@ func TestLargePayloadIsReferenced(t *testing.T) {
 // nor an alias.
 func TestLargePacketTooLarge(t *testing.T) {
 	t.Parallel()
-	s := connected(session.Limits{SendTopicAliases: 5}, packet.Connect{Version: packet.V5, TopicAliasMaximum: 1, MaximumPacketSize: 1000})
+	s := connected(session.Limits{}, packet.Connect{Version: packet.V5, TopicAliasMaximum: 1, MaximumPacketSize: 1000})
 	var out session.Output
 	for _, qos := range []packet.QoS{0, 1} {
 		if got := push(s, &out, message(qos, make([]byte, 100_000))); got != session.TooLarge || out.Len() != 0 {
@@ -229,8 +230,8 @@ func TestSharedEncoding(t *testing.T) {
 				{Version: packet.V31}, {Version: packet.V311}, {Version: packet.V5}, {Version: packet.V5, TopicAliasMaximum: 1},
 			} {
 				var together, alone session.Output
-				connected(session.Limits{SendTopicAliases: 1}, c).Push(&together, start, &d, sub)
-				connected(session.Limits{SendTopicAliases: 1}, c).Push(&alone, start, session.NewDelivery(m.Clone()), sub)
+				connected(session.Limits{}, c).Push(&together, start, &d, sub)
+				connected(session.Limits{}, c).Push(&alone, start, session.NewDelivery(m.Clone()), sub)
 				if !bytes.Equal(together.Bytes(), alone.Bytes()) {
 					t.Errorf("subscription %d, %v: % x, alone % x", i, c.Version, together.Bytes(), alone.Bytes())
 				}
@@ -255,7 +256,7 @@ func TestBorrowedMessageIsCopied(t *testing.T) {
 		d.Release()
 	}
 	copy(payload, "xxxxx")
-	s.Attach(&packet.Connect{Version: packet.V311})
+	s.Attach(&packet.Connect{Version: packet.V311}, &session.Terms{})
 	s.Fill(&out, start)
 	for _, text := range []string{"first", "other"} {
 		if !bytes.Contains(out.Bytes(), []byte(text)) {
@@ -278,7 +279,7 @@ func TestPushAllocatesNothing(t *testing.T) {
 		"many receivers":   {packet.Connect{Version: packet.V311}, session.Subscription{}, 1000},
 		"5.0 with aliases": {packet.Connect{Version: packet.V5, TopicAliasMaximum: 1}, session.Subscription{}, 1},
 	} {
-		s := connected(session.Limits{SendTopicAliases: 1}, test.connect)
+		s := connected(session.Limits{}, test.connect)
 		var d session.Delivery
 		n := testing.AllocsPerRun(100, func() {
 			d.Borrow(borrowed, test.receivers)
@@ -330,7 +331,7 @@ func TestQueueGivesMemoryBack(t *testing.T) {
 	for range 100_000 {
 		push(s, &out, m)
 	}
-	s.Attach(&packet.Connect{Version: packet.V311})
+	s.Attach(&packet.Connect{Version: packet.V311}, &session.Terms{})
 	for n := 0; n < 100_000; {
 		s.Fill(&out, start)
 		for _, id := range sentIDs(t, &out) {
@@ -411,7 +412,7 @@ func TestExpiry(t *testing.T) {
 	if _, ok := s.Life(); ok {
 		t.Error("expires")
 	}
-	s.Attach(&packet.Connect{Version: packet.V5, MaximumPacketSize: 77})
+	s.Attach(&packet.Connect{Version: packet.V5, MaximumPacketSize: 77}, &session.Terms{})
 	if s.Version() != packet.V5 || s.MaximumPacketSize() != 77 {
 		t.Error("what the CONNECT said is forgotten")
 	}
