@@ -100,19 +100,26 @@ func TestSideBySide(t *testing.T) {
 // retained/2.
 func serve(t *testing.T) (port string) {
 	t.Helper()
+	b, port := serveBroker(t, broker.Options{})
+	for _, name := range []string{"1", "2"} {
+		must(t, b.Publish(&packet.Message{Topic: "retained/" + name, Payload: []byte(name), QoS: 1, Retain: true}))
+	}
+	return port
+}
+
+// serveBroker runs a broker on a free port.
+func serveBroker(t *testing.T, o broker.Options) (b *broker.Broker, port string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")
 	must(t, err)
-	b := broker.New(broker.Options{})
+	b = broker.New(o)
 	done := make(chan error)
 	go func() { done <- b.Serve(l) }()
 	t.Cleanup(func() {
 		b.Close()
 		<-done
 	})
-	for _, name := range []string{"1", "2"} {
-		must(t, b.Publish(&packet.Message{Topic: "retained/" + name, Payload: []byte(name), QoS: 1, Retain: true}))
-	}
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return b, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 func runProgram(t *testing.T, program string, args []string, stdin string) run {
