@@ -34,11 +34,16 @@ const shutdownLimit = 5 * time.Second
 func Run(ctx context.Context, o Options) error {
 	ignoreBrokenPipes()
 	saveMemory()
-	logger := newLogger(o.Config, o.Stdout, o.Stderr)
 	options, err := translate(o.Config)
 	if err != nil {
 		return err
 	}
+	log, err := logs.Open(logOptions(o.Config, o.Stdout, o.Stderr))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	logger := log.Logger()
 	options.Logger = logger
 	logger.Log(ctx, logs.LevelInformation, "broker starting", "version", o.Version)
 	logger.Log(ctx, logs.LevelInformation, "configuration loaded", "file", o.Config.File)

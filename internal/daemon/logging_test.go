@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"bytes"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -25,23 +23,25 @@ func TestLogTypes(t *testing.T) {
 		{"log_dest stdout", "out: Error: e. out: Warning: w. out: notice. out: information."},
 		{"log_dest stdout\nlog_dest stderr\nlog_type error", "out: Error: e. Error: e."},
 	} {
-		var b bytes.Buffer
-		logger := newLogger(parse(t, "log_timestamp false\n"+tt.conf), &prefixed{&b}, &b)
+		var out, err bytes.Buffer
+		l, failed := logs.Open(logOptions(parse(t, "log_timestamp false\n"+tt.conf), &out, &err))
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		logger := l.Logger()
 		logger.Error("e")
 		logger.Warn("w")
 		logger.Info("notice")
 		logger.Log(t.Context(), logs.LevelInformation, "information")
 		logger.Debug("debug")
-		if got := strings.Join(strings.Fields(b.String()), " "); got != tt.want {
+		l.Close()
+		text := strings.ReplaceAll("\n"+strings.TrimSpace(out.String()), "\n", "\nout: ") + "\n" + err.String()
+		text = strings.TrimPrefix(text, "\nout: \n")
+		if got := strings.Join(strings.Fields(text), " "); got != tt.want {
 			t.Errorf("%q:\ngot  %s\nwant %s", tt.conf, got, tt.want)
 		}
 	}
 }
-
-// prefixed is standard output as a test sees it beside standard error.
-type prefixed struct{ w io.Writer }
-
-func (p *prefixed) Write(b []byte) (int, error) { return fmt.Fprintf(p.w, "out: %s", b) }
 
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()

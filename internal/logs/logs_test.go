@@ -52,15 +52,15 @@ func TestLines(t *testing.T) {
 		{
 			slog.LevelInfo, msgDisconnected,
 			[]any{"client", "x", "remote", me, "err", fmt.Errorf("second CONNECT: %w", packet.ProtocolError)},
-			"Client x [192.168.1.9:50000] disconnected: second CONNECT: protocol error.",
+			"Client x [192.168.1.9:50000] disconnected: protocol error: second CONNECT.",
 		},
 		{
 			slog.LevelInfo, msgRefused,
 			[]any{"remote", me, "reason", "0x87", "client", "x", "err", fmt.Errorf("no such user: %w", packet.NotAuthorized)},
 			"Client x [192.168.1.9:50000] disconnected: not authorised.",
 		},
-		{slog.LevelInfo, msgRefused, []any{"remote", me, "err", "no CONNECT in time"}, "Connection from 192.168.1.9:50000 rejected: no CONNECT in time."},
-		{slog.LevelInfo, msgRefused, []any{"remote", me, "err", fmt.Errorf("a: %w", packet.MalformedPacket)}, "Connection from 192.168.1.9:50000 rejected: a: malformed packet."},
+		{slog.LevelInfo, msgRefused, []any{"remote", me, "err", "no CONNECT in time"}, "Client 192.168.1.9 [192.168.1.9:50000] disconnected: no CONNECT in time."},
+		{slog.LevelInfo, msgRefused, []any{"remote", me, "err", fmt.Errorf("a: %w", packet.MalformedPacket)}, "Client 192.168.1.9 [192.168.1.9:50000] disconnected: malformed packet: a."},
 		// A client cannot begin a line, nor play with a terminal.
 		{
 			slog.LevelInfo, msgConnected,
@@ -79,31 +79,56 @@ func TestLines(t *testing.T) {
 		{slog.LevelWarn, msgConfiguration, []any{"text", "not supported yet: user (line 3)"}, "Warning: not supported yet: user (line 3)."},
 		{slog.LevelWarn, msgSignal, []any{"signal", "hangup"}, "Warning: Signal 'hangup' asks for what is not supported yet; nothing changes."},
 		{slog.LevelError, "listener failed", []any{"err", errors.New("bad\nthing")}, `Error: listener failed: err bad\nthing.`},
-		{slog.LevelDebug, "message refused", []any{"client", "x", "topic", ""}, `message refused: client x, topic "".`},
-		{slog.LevelDebug, "message refused", nil, `message refused.`},
+		{slog.LevelDebug, "said", []any{"client", "x", "topic", ""}, `said: client x, topic "".`},
+		{slog.LevelDebug, "said", nil, `said.`},
+		{LevelSubscribe, msgSubscribed, []any{"client", "s1", "qos", 2, "filter", "a/#"}, "s1 2 a/#"},
+		{LevelUnsubscribe, msgUnsubscribed, []any{"client", "s1", "filter", "b/#"}, "s1 b/#"},
+		{
+			slog.LevelWarn, msgDenied,
+			[]any{"client", "p1", "dup", false, "qos", 1, "retain", true, "packet_id", 1, "topic", "$SYS/x", "bytes", 2, "err", errors.New("not for clients")},
+			"Warning: Denied PUBLISH from p1 (d0, q1, r1, m1, '$SYS/x', ... (2 bytes)): not for clients.",
+		},
+		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", fmt.Errorf("3000000 bytes: %w", packet.PacketTooLarge)}, "Client x [192.168.1.9:50000] disconnected: oversize packet: 3000000 bytes."},
+		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.QoSNotSupported}, "Client x [192.168.1.9:50000] disconnected: using not allowed feature (QoS too high, retain not supported, or bad AUTH method)."},
+		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.AdministrativeAction}, "Client x [192.168.1.9:50000] disconnected: administrative action."},
+		{slog.LevelInfo, msgRefused, []any{"remote", "@", "err", packet.ProtocolError}, "Client <unknown> [@] disconnected: protocol error."},
 	} {
 		var b bytes.Buffer
-		h := &classic{out: &output{writers: []io.Writer{&b}}, types: All, timestamp: true, connections: true}
+		l := open(t, Options{Types: All, Stderr: &b, Timestamp: true, ConnectionMessages: true})
 		r := slog.NewRecord(time.Unix(1700000000, 5), tt.level, tt.message, 0)
 		r.Add(tt.attrs...)
-		if err := h.Handle(t.Context(), r); err != nil {
+		if err := l.Logger().Handler().Handle(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
+		l.Flush()
 		if got, want := b.String(), "1700000000: "+tt.want+"\n"; got != want {
 			t.Errorf("%s:\ngot  %swant %s", tt.message, got, want)
 		}
 	}
 }
 
+// open opens a log that is closed at the end of the test.
+func open(tb testing.TB, o Options) *Log {
+	tb.Helper()
+	l, err := Open(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(l.Close)
+	return l
+}
+
 func TestConnectionMessages(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	logger := New(Options{Types: All, Writers: []io.Writer{&b}})
+	l := open(t, Options{Types: All, Stderr: &b})
+	logger := l.Logger()
 	logger.Info(msgAccepted, "remote", "1.2.3.4:5", "listener", "0.0.0.0:1883")
 	logger.Info(msgConnected, "client", "x")
 	logger.Info(msgDisconnected, "client", "x")
 	logger.Info(msgRefused, "remote", "1.2.3.4:5", "err", "x")
-	if got, want := b.String(), "Connection from 1.2.3.4:5 rejected: x.\n"; got != want {
+	l.Flush()
+	if got, want := b.String(), "Client 1.2.3.4 [1.2.3.4:5] disconnected: x.\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -111,28 +136,32 @@ func TestConnectionMessages(t *testing.T) {
 func TestHandlerAttributes(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	logger := New(Options{Types: All, Writers: []io.Writer{&b}, ConnectionMessages: true})
+	l := open(t, Options{Types: All, Stderr: &b, ConnectionMessages: true})
+	logger := l.Logger()
 	logger.With("a", 1).WithGroup("g").With("b", 2).Info("said", "c", 3)
 	logger.With("client", "x").Info(msgDisconnected, "remote", "1.2.3.4:5")
+	l.Flush()
 	if got, want := b.String(), "said: a 1, g.b 2, g.c 3.\nClient x [1.2.3.4:5] disconnected.\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// A line is one write, whoever else writes.
+// Lines stay whole, whoever else writes.
 func TestWholeLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer // has no lock of its own
-	logger := New(Options{Types: All, Writers: []io.Writer{&b}})
+	l := open(t, Options{Types: All, Stderr: &b})
+	logger := l.Logger()
 	var wg sync.WaitGroup
-	for range 8 {
+	for i := range 8 {
 		wg.Go(func() {
-			for range 100 {
-				logger.Info("said", "text", strings.Repeat("x", 100))
+			for j := range 100 {
+				logger.Info("said", "who", i, "n", j, "text", strings.Repeat("x", 100))
 			}
 		})
 	}
 	wg.Wait()
+	l.Flush()
 	if got := strings.Count(b.String(), "x.\n"); got != 800 {
 		t.Errorf("got %d lines, want 800", got)
 	}

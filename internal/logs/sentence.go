@@ -5,16 +5,23 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/zancudomq/zancudo/packet"
 )
 
-// The messages that have a sentence of their own in the log. The first three,
-// and connection refused, are the broker's.
+// The messages that have a sentence of their own in the log.
 const (
+	// The broker's.
+	msgAccepted     = "connection accepted"
 	msgConnected    = "client connected"
 	msgDisconnected = "client disconnected"
 	msgRefused      = "connection refused"
+	msgSubscribed   = "client subscribed"
+	msgUnsubscribed = "client unsubscribed"
+	msgDenied       = "message refused"
+
+	// The daemon's.
 
 	msgStarting      = "broker starting"
 	msgLoaded        = "configuration loaded"
@@ -22,11 +29,19 @@ const (
 	msgOpening       = "listener opened"
 	msgLocalOnly     = "open to this machine only"
 	msgAnonymous     = "open to everybody"
-	msgAccepted      = "connection accepted"
 	msgCapacity      = "open files limited"
 	msgRunning       = "broker running"
 	msgSignal        = "signal passed over"
 	msgTerminating   = "broker terminating"
+
+	// The log's own.
+	msgReceived = "packet received"
+	msgSent     = "packet sent"
+	msgDetail   = "packet detail"
+	msgRepeated = "message repeated"
+	msgLeftOut  = "lines left out"
+	msgLost     = "lines lost"
+	msgFailed   = "log destination failed"
 )
 
 // appendSentence appends what a line says. Where Mosquitto has the line, these
@@ -38,12 +53,24 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 		return appendPort(append(b, " on port "...), a, ".")
 	case msgConnected:
 		return appendConnected(b, a)
-	case msgDisconnected:
-		b = appendText(append(b, "Client "...), a.text("client"))
-		b = appendRemote(append(b, " ["...), a)
-		return append(append(b, "] disconnected"...), ending(a.err())...)
-	case msgRefused:
-		return appendRefused(b, a)
+	case msgDisconnected, msgRefused:
+		return appendDisconnected(b, a)
+	case msgSubscribed:
+		return appendWords(b, a, "client", "qos", "filter")
+	case msgUnsubscribed:
+		return appendWords(b, a, "client", "filter")
+	case msgDenied:
+		b = appendText(append(b, "Denied PUBLISH from "...), a.text("client"))
+		b = appendText(append(appendPublish(append(b, ' '), a), ": "...), a.text("err"))
+		return append(b, '.')
+	case msgReceived, msgSent:
+		return appendPacket(b, message, a)
+	case msgDetail:
+		text, indented := strings.CutPrefix(a.text("text"), "\t")
+		if indented {
+			b = append(b, '\t')
+		}
+		return appendText(b, text)
 	case msgStarting:
 		return append(append(b, a.text("version")...), " starting"...)
 	case msgRunning:
@@ -101,33 +128,73 @@ func protocolLevel(version string) byte {
 	return '?'
 }
 
-// appendRefused appends what became of a connection without a session.
-func appendRefused(b []byte, a attrs) []byte {
-	if client := a.text("client"); client != "" && errors.Is(a.err(), packet.NotAuthorized) {
-		b = appendText(append(b, "Client "...), client)
-		b = appendRemote(append(b, " ["...), a)
-		return append(b, "] disconnected: not authorised."...)
+// appendDisconnected appends that somebody is gone, and why. Who has no client
+// identifier yet is called by the address, as in Mosquitto.
+func appendDisconnected(b []byte, a attrs) []byte {
+	b = append(b, "Client "...)
+	if client := a.text("client"); client != "" {
+		b = appendText(b, client)
+	} else if host, _, err := net.SplitHostPort(a.text("remote")); err == nil {
+		b = append(b, host...)
+	} else {
+		b = append(b, "<unknown>"...)
 	}
-	b = appendRemote(append(b, "Connection from "...), a)
-	return append(appendText(append(b, " rejected: "...), a.text("err")), '.')
+	b = appendRemote(append(b, " ["...), a)
+	return appendEnding(append(b, "] disconnected"...), a)
 }
 
-// ending is the end of the sentence on a client that is gone.
-func ending(err error) string {
-	switch {
-	case err == nil:
-		return "."
-	case errors.Is(err, packet.NotAuthorized):
-		return ": not authorised."
-	case errors.Is(err, packet.KeepAliveTimeout):
-		return ": exceeded timeout."
-	case errors.Is(err, packet.SessionTakenOver):
-		return ": session taken over."
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return ": connection closed by client."
-	default:
-		return string(append(appendText([]byte(": "), err.Error()), '.'))
+// appendEnding appends the end of the sentence on a client that is gone.
+func appendEnding(b []byte, a attrs) []byte {
+	v, ok := a.find("err")
+	if !ok {
+		return append(b, '.')
 	}
+	err := a.err()
+	if err == nil {
+		return append(appendText(append(b, ": "...), v.String()), '.')
+	}
+	reason, detail := ending(err)
+	b = append(append(b, ": "...), reason...)
+	if detail != "" {
+		b = appendText(append(b, ": "...), detail)
+	}
+	return append(b, '.')
+}
+
+// ending is why a client is gone, in Mosquitto's words, and what they leave out.
+func ending(err error) (reason, detail string) {
+	switch {
+	case errors.Is(err, packet.NotAuthorized), errors.Is(err, packet.BadUserNameOrPassword):
+		return "not authorised", "" // programs that ban addresses read it to its end
+	case errors.Is(err, packet.KeepAliveTimeout):
+		return "exceeded timeout", ""
+	case errors.Is(err, packet.SessionTakenOver):
+		return "session taken over", ""
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return "connection closed by client", ""
+	}
+	for _, one := range endings {
+		if errors.Is(err, one.code) {
+			return one.words, strings.TrimSuffix(strings.TrimSuffix(err.Error(), one.code.Error()), ": ")
+		}
+	}
+	return string(appendText(nil, err.Error())), ""
+}
+
+const notAllowed = "using not allowed feature (QoS too high, retain not supported, or bad AUTH method)"
+
+// endings are Mosquitto's words for what a client did wrong.
+var endings = [...]struct {
+	code  packet.ReasonCode
+	words string
+}{
+	{packet.MalformedPacket, "malformed packet"},
+	{packet.ProtocolError, "protocol error"},
+	{packet.PacketTooLarge, "oversize packet"},
+	{packet.QoSNotSupported, notAllowed},
+	{packet.RetainNotSupported, notAllowed},
+	{packet.BadAuthenticationMethod, notAllowed},
+	{packet.AdministrativeAction, "administrative action"},
 }
 
 // appendRemote appends the remote address as Mosquitto writes it, ::1:1234 and
@@ -157,6 +224,17 @@ func family(address string) string {
 	default:
 		return "ipv6"
 	}
+}
+
+// appendWords appends values with a blank between them.
+func appendWords(b []byte, a attrs, keys ...string) []byte {
+	for i, key := range keys {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = appendText(b, a.text(key))
+	}
+	return b
 }
 
 // appendAny appends a message that has no sentence of its own.
