@@ -82,6 +82,10 @@ func (b *Broker) Change(o Options) {
 // Serve accepts connections until the socket fails or the broker is closed;
 // then it returns ErrClosed. It closes the socket. See Listener for sockets
 // that differ in what holds for their clients.
+//
+// A connection that is a *net.TCPConn or *net.UnixConn costs the least: it is
+// read without a buffer. One that only adds to such a socket, as an address that
+// a proxy has told, gives it away by a method PlainSocket() net.Conn.
 func (b *Broker) Serve(socket net.Listener) error { return b.main.Serve(socket) }
 
 // ServeConn serves one connection and returns at once. While too many have sent

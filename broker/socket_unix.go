@@ -22,11 +22,18 @@ type socket struct {
 	readErr      syscall.Errno
 }
 
+// plain is a connection whose bytes are those of the socket that it wraps.
+type plain interface{ PlainSocket() net.Conn }
+
 // open takes over the socket of c. Other types of connections, though they
 // may wrap a socket, must be read through their own methods.
 func (s *socket) open(c *conn) {
 	var err error
-	switch n := c.net.(type) {
+	n := c.net
+	if wrapped, ok := n.(plain); ok {
+		n = wrapped.PlainSocket()
+	}
+	switch n := n.(type) {
 	case *net.TCPConn:
 		s.raw, err = n.SyscallConn()
 	case *net.UnixConn:
