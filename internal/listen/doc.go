@@ -1,12 +1,15 @@
-// Package listen opens the sockets that a broker serves, and knows how many
-// connections this process may have.
+// Package listen opens the sockets that a broker serves: of TCP, of unix
+// domain, those that systemd has opened already, and those behind a proxy that
+// says in a PROXY header whom it speaks for.
 //
-// It does not accept: what it returns are net.Listeners whose connections are
-// *net.TCPConn, so that nothing stands between a connection and its socket.
+// It knows neither MQTT nor TLS. What it returns are net.Listeners whose
+// connections are a *net.TCPConn, a *net.UnixConn or, behind a proxy, a
+// *Proxied that gives its socket away, so that nothing stands between a
+// connection and its socket.
 //
 // Invariant: either all sockets that were asked for are open, or none is and
 // the error says what to do about it. A family of addresses that the machine
-// does not have is not asked for.
+// does not have is not asked for; one that was not asked for is never served.
 //
 //	listeners, err := listen.Open(ctx, listen.Options{Port: 1883, Loopback: true})
 package listen
