@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,7 +50,7 @@ func beInherited() error {
 		for range 2 { // as if it were closed and opened again by a reload
 			all, err := in.take(&o)
 			if err != nil || len(all) != 1 {
-				return fmt.Errorf("%s: %d listeners, %v", name, len(all), err)
+				return fmt.Errorf("%s: %d listeners, %w", name, len(all), err)
 			}
 			c, err := all[0].Accept()
 			if err != nil {
@@ -68,7 +69,7 @@ func beInherited() error {
 
 func TestInherit(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(short(t), "s")
+	path := filepath.Join(t.TempDir(), "s")
 	byAddress, byName, unwanted := listenTCP(t), listenTCP(t), listenTCP(t)
 	unix, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -146,7 +147,7 @@ func listenTCP(t *testing.T) net.Listener {
 
 // What was meant for another process is left alone.
 func TestInheritOther(t *testing.T) {
-	for _, pid := range []string{"", "1", fmt.Sprint(os.Getppid())} {
+	for _, pid := range []string{"", "1", strconv.Itoa(os.Getppid())} {
 		t.Setenv("LISTEN_PID", pid)
 		t.Setenv("LISTEN_FDS", "3")
 		in, err := Inherit()

@@ -14,20 +14,9 @@ import (
 	"testing"
 )
 
-// short is a directory whose name leaves room for a socket's.
-func short(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "l")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 func TestUnixSocket(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(short(t), "broker.sock")
+	path := filepath.Join(t.TempDir(), "broker.sock")
 	l := open(t, Options{Path: path, Mode: 0o660})[0]
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode() != fs.ModeSocket|0o660 {
@@ -57,7 +46,7 @@ func TestUnixSocket(t *testing.T) {
 // Without a mode it is the umask that says who may connect.
 func TestUmask(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(short(t), "s")
+	path := filepath.Join(t.TempDir(), "s")
 	open(t, Options{Path: path})
 	info, err := os.Lstat(path)
 	if want := 0o777 &^ umask(); err != nil || info.Mode().Perm() != want {
@@ -72,7 +61,7 @@ func TestOwner(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, name := range []string{me.Username, me.Uid, me.Username + ":" + me.Gid, ":" + me.Gid} {
-		path := filepath.Join(short(t), "s")
+		path := filepath.Join(t.TempDir(), "s")
 		open(t, Options{Path: path, Owner: name})
 		info, err := os.Lstat(path)
 		if want := 0o777 &^ umask(); err != nil || info.Mode().Perm() != want {
@@ -82,7 +71,7 @@ func TestOwner(t *testing.T) {
 	if os.Getuid() != 0 {
 		return
 	}
-	path := filepath.Join(short(t), "s")
+	path := filepath.Join(t.TempDir(), "s")
 	open(t, Options{Path: path, Owner: "12345:23456", Mode: 0o600})
 	var info syscall.Stat_t
 	if err := syscall.Lstat(path, &info); err != nil || info.Uid != 12345 || info.Gid != 23456 {
@@ -94,7 +83,7 @@ func TestOwner(t *testing.T) {
 // use does not, nor does any other file.
 func TestStaleSocket(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(short(t), "s")
+	path := filepath.Join(t.TempDir(), "s")
 	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +115,7 @@ func TestStaleSocket(t *testing.T) {
 
 func TestUnixErrors(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
@@ -157,7 +146,7 @@ func TestUnixErrors(t *testing.T) {
 
 // A name that Go takes for one without a file is a file all the same.
 func TestNoAbstractSocket(t *testing.T) {
-	t.Chdir(short(t))
+	t.Chdir(t.TempDir())
 	open(t, Options{Path: "@s"})
 	if info, err := os.Lstat("@s"); err != nil || info.Mode().Type() != fs.ModeSocket {
 		t.Error("there is no file", err)
@@ -166,7 +155,7 @@ func TestNoAbstractSocket(t *testing.T) {
 
 func TestUnixProxy(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(short(t), "s")
+	path := filepath.Join(t.TempDir(), "s")
 	l := open(t, Options{Path: path, Proxy: ProxyOptions{Version: 1}})[0]
 	c, err := net.Dial("unix", path)
 	if err != nil {
