@@ -24,6 +24,8 @@ type Env struct {
 	Stderr  io.Writer
 	// Getenv reads an environment variable.
 	Getenv func(name string) string
+	// Environ are all of them, as NAME=value.
+	Environ []string
 	// Dial opens the connections of the tools; nil: those of package net.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -66,7 +68,7 @@ const usageStatus = 3
 // Main runs the program with the given arguments, the first of which is the
 // name it was called by, and returns the exit status.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	env := Env{Program: "zancudo", Stdin: stdin, Stdout: stdout, Stderr: stderr, Getenv: os.Getenv}
+	env := Env{Program: "zancudo", Stdin: stdin, Stdout: stdout, Stderr: stderr, Getenv: os.Getenv, Environ: os.Environ()}
 	name := ""
 	if len(args) > 0 {
 		name, args = strings.TrimSuffix(filepath.Base(args[0]), ".exe"), args[1:]

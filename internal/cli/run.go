@@ -27,14 +27,14 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 	if status, done := parse(env, runTable(o), args); done {
 		return status
 	}
-	c, err := o.config()
+	c, err := o.config(env.Environ)
 	if err == nil && o.test {
 		err = daemon.Check(c)
 	}
 	switch {
 	case err == nil && o.test:
 		for _, w := range c.Warnings {
-			say(env.Stderr, "Warning: %s.\n", w.Text)
+			say(env.Stderr, "Warning: %s\n", w.Sentence())
 		}
 		say(env.Stdout, "Configuration file is OK.\n")
 		return 0
@@ -44,21 +44,18 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 	return reportRun(env, err)
 }
 
-// config is the configuration that the command line asks for.
-func (o *runOptions) config() (*config.Config, error) {
-	c := config.New()
-	if o.file != "" {
-		var err error
-		if c, err = daemon.Load(o.file); err != nil {
-			return nil, err
-		}
+// config is the configuration that the command line and the environment ask for.
+func (o *runOptions) config(environ []string) (*config.Config, error) {
+	c, err := daemon.Load(o.file, environ)
+	if err != nil {
+		return nil, err
 	}
 	c.UsePorts(o.ports)
 	switch {
 	case o.quiet:
-		c.LogTypes = 0
+		c.Log.Types = 0
 	case o.verbose:
-		c.LogTypes = config.LogAll
+		c.Log.Types = config.LogAll
 	}
 	return c, nil
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -11,55 +10,163 @@ import (
 type Config struct {
 	File      string // the name it was read from; empty: none
 	Listeners []*Listener
+	Bridges   []*Bridge
 	// LocalOnly says that nothing in the configuration opens the broker to the
 	// network.
 	LocalOnly bool
-	Warnings  []Warning
+	// Warnings are what the reader should know, though nothing is wrong.
+	Warnings Problems
+	// Refusals are what this version cannot do and must not pass over.
+	Refusals Problems
 
-	AllowAnonymous          *bool // nil: only where LocalOnly
-	AllowZeroLengthClientID bool
-	AutoIDPrefix            string
-	CheckRetainSource       bool
+	// Security is for all listeners, unless PerListenerSettings.
+	Security
+	PerListenerSettings bool
+	CheckRetainSource   bool
+	ClientIDPrefixes    string    // empty: any
+	GlobalPlugins       []*Plugin // of all listeners
+	LoadedPlugins       []*Plugin // with a name, for the listeners that use them
 
+	// The process.
+	PIDFile          string
+	User             string // to become when started as root; empty: mosquitto, or nobody
+	SysInterval      int    // seconds
+	EnableControlAPI bool
+	SetTCPNoDelay    bool
+	PacketBufferSize int // bytes
+	MemoryLimit      int // bytes
+
+	// Persistence.
+	Persistence         bool
+	PersistenceFile     string
+	PersistenceLocation string // empty: the working directory
+	AutosaveInterval    int    // seconds
+	AutosaveOnChanges   bool
+
+	// Limits.
 	MaxInflightMessages  int
 	MaxInflightBytes     int
 	MaxQueuedMessages    int
 	MaxQueuedBytes       int
 	MaxPacketSize        int
+	MessageSizeLimit     int
 	MaxKeepAlive         int // seconds
 	GlobalMaxConnections int
 	GlobalMaxClients     int
 
+	// Messages and sessions.
 	AllowDuplicateMessages     bool
 	QueueQoS0Messages          bool
 	RetainAvailable            bool
+	RetainExpiryInterval       int // minutes; 0: never
+	RetryInterval              int
 	UpgradeOutgoingQoS         bool
 	PersistentClientExpiration time.Duration // zero: never
-	SetTCPNoDelay              bool
 
-	LogTypes           LogTypes
-	LogDests           LogDests
-	LogTimestamp       bool
-	ConnectionMessages bool
+	Log                Log
+	WebSocketsLogLevel int
 }
 
 // Listener is one listener of a Config.
 type Listener struct {
-	Port    int
-	Address string // empty: all
-	Line    int    // where it begins in its file; 0: nowhere
+	Port       int    // 0: a unix socket
+	Address    string // empty: all
+	SocketPath string // of a unix socket
+	File       string // where it begins
+	Line       int    // 0: nowhere
 	Settings
+	// Security is that of this listener, if PerListenerSettings: see
+	// Config.SecurityOn.
+	Security Security
+	// WebSocketsOrigins are the origins of web pages that are let in; none: all.
+	WebSocketsOrigins Texts
+	UsePlugins        Texts // by the names of LoadedPlugins
 }
 
-// Settings are the words that belong to a listener.
+// Settings are the words that belong to a listener and have one value. Two of
+// them can be compared with ==.
 type Settings struct {
-	AllowAnonymous      *bool // nil: as the Config
-	AutoIDPrefix        string
+	BindInterface string
+	SocketDomain  string // ipv4, ipv6 or empty for both
+	Protocol      string // mqtt, websockets or http_api
+	HTTPDir       string
+	MountPoint    string
+
+	AllowAnonymous        *bool  // nil: as the Security
+	AutoIDPrefix          string // empty: as the Security
+	UseUsernameAsClientID bool
+
 	Versions            Versions
 	MaxConnections      int
 	MaxQoS              int
 	MaxTopicAlias       int
 	MaxTopicAliasBroker int
+
+	EnableProxyProtocol       int // the version; 0: none
+	ProxyProtocolV2RequireTLS bool
+
+	TLS TLS
+}
+
+// TLS are the words of a listener that are about TLS, which is on if it has a
+// CertFile or a PSKHint.
+type TLS struct {
+	CertFile, KeyFile string
+	CAFile, CAPath    string // of clients
+	CRLFile           string
+	DHParamFile       string
+
+	RequireCertificate          bool
+	UseIdentityAsUsername       bool
+	UseSubjectAsUsername        bool
+	DisableClientCertDateChecks bool
+
+	Version      string // the least: tlsv1.1, tlsv1.2 or tlsv1.3
+	Ciphers      string // for TLS 1.2, in OpenSSL's language
+	CiphersTLS13 string
+
+	Engine            string
+	KeyForm           string // pem or engine
+	EngineKeyPassSHA1 string
+	PSKHint           string
+}
+
+// On reports whether the listener speaks TLS.
+func (t *TLS) On() bool { return t.CertFile != "" || t.PSKHint != "" }
+
+// Security says who may connect and do what. It is that of all listeners or,
+// with per_listener_settings, that of one.
+type Security struct {
+	AllowAnonymous          *bool // nil: only where Config.LocalOnly
+	PasswordFile            string
+	ACLFile                 string
+	PSKFile                 string
+	AllowZeroLengthClientID bool
+	AutoIDPrefix            string
+	Plugins                 []*Plugin
+}
+
+// Plugin is an add-on, of which this program has some built in.
+type Plugin struct {
+	Path             string
+	Name             string // of a loaded plugin
+	Options          []PluginOption
+	DenySpecialChars bool
+	File             string // where it begins
+	Line             int
+}
+
+// PluginOption is a word of a plugin, without what it begins with.
+type PluginOption struct{ Key, Value string }
+
+// Option returns the last value of an option, or nothing.
+func (p *Plugin) Option(key string) (value string) {
+	for _, o := range p.Options {
+		if o.Key == key {
+			value = o.Value
+		}
+	}
+	return value
 }
 
 // DefaultPort is the port of MQTT without TLS.
@@ -69,86 +176,55 @@ const DefaultPort = 1883
 // this machine only.
 func New() *Config {
 	c := &Config{LocalOnly: true}
-	t := target{config: c}
-	for i := range words {
-		if w := &words[i]; w.Scope == Global {
-			w.setDefault(t)
-		}
-	}
-	c.Listeners = []*Listener{newListener(c, DefaultPort)}
+	setDefaults(target{config: c, security: &c.Security}, Global, PerSecurity)
+	c.Listeners = []*Listener{newListener(DefaultPort)}
 	return c
 }
 
-func newListener(c *Config, port int) *Listener {
+func newListener(port int) *Listener {
 	l := &Listener{Port: port}
-	t := target{config: c, listener: l}
-	for i := range words {
-		if w := &words[i]; w.Scope == PerListener || w.Scope == DefaultListener {
-			w.setDefault(t)
-		}
-	}
+	setDefaults(target{listener: l, security: &l.Security}, PerListener, DefaultListener, PerSecurity)
 	return l
 }
 
-// AnonymousOn reports whether clients without a name are welcome on l, which
-// the configuration says either for it or for all.
+// SecurityOn returns the security words that apply to l.
+func (c *Config) SecurityOn(l *Listener) *Security {
+	if c.PerListenerSettings {
+		return &l.Security
+	}
+	return &c.Security
+}
+
+// AnonymousOn reports whether clients without a name are welcome on l.
 func (c *Config) AnonymousOn(l *Listener) bool {
-	switch {
+	switch s := c.SecurityOn(l); {
 	case l.AllowAnonymous != nil:
 		return *l.AllowAnonymous
-	case c.AllowAnonymous != nil:
-		return *c.AllowAnonymous
+	case s.AllowAnonymous != nil:
+		return *s.AllowAnonymous
 	default:
 		return c.LocalOnly
 	}
 }
 
-// Warning is something that is not as the configuration may want it, though
-// nothing is wrong with it.
-type Warning struct {
-	Line int
-	Text string // a sentence without its full stop
+// AutoIDPrefixOn returns what assigned client identifiers begin with on l.
+func (c *Config) AutoIDPrefixOn(l *Listener) string {
+	if l.AutoIDPrefix != "" {
+		return l.AutoIDPrefix
+	}
+	return c.SecurityOn(l).AutoIDPrefix
 }
 
-// Problem is an error in a configuration.
-type Problem struct {
-	File string
-	Line int    // 0: it is about the whole
-	Word string // the word it is about; empty: none
-	// Text says what is wrong, in Mosquitto's words where it has any.
-	Text string
-	// Remedy is a sentence that says how to go on; empty: Text says it.
-	Remedy string
-}
-
-// Error is two lines, the first as Mosquitto writes it.
-func (p *Problem) Error() string {
-	var b strings.Builder
-	b.WriteString(p.Text)
+// String names the listener as a sentence does: port 1883 of 192.168.1.2.
+func (l *Listener) String() string {
 	switch {
-	case p.Line > 0:
-		fmt.Fprintf(&b, "\nError found at %s:%d.", p.File, p.Line)
-	case p.Remedy != "":
-		b.WriteString("\n")
+	case l.Port == 0 && l.SocketPath != "":
+		return "the unix socket " + l.SocketPath
+	case l.Address != "":
+		return fmt.Sprintf("port %d of %s", l.Port, l.Address)
+	default:
+		return fmt.Sprintf("port %d", l.Port)
 	}
-	if p.Remedy != "" {
-		if p.Line > 0 {
-			b.WriteString(" ")
-		}
-		b.WriteString(p.Remedy)
-	}
-	return b.String()
-}
-
-// Problems are the errors of a configuration, in the order of its lines.
-type Problems []*Problem
-
-func (p Problems) Error() string {
-	texts := make([]string, len(p))
-	for i, problem := range p {
-		texts[i] = problem.Error()
-	}
-	return strings.Join(texts, "\n")
 }
 
 // UsePorts has the broker listen on other ports of this machine, if nothing in
@@ -158,7 +234,9 @@ func (c *Config) UsePorts(ports []int) {
 		return
 	}
 	if !c.LocalOnly {
-		c.Warnings = append(c.Warnings, Warning{Text: "-p is ignored, because the configuration has a listener"})
+		c.Warnings = append(c.Warnings, &Problem{
+			Class: Pointless, Word: "-p", Text: "-p is ignored, because the configuration has a listener",
+		})
 		return
 	}
 	model := *c.Listeners[0]

@@ -2,70 +2,139 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
 // maxProblems is how many errors are told of; what follows comes of them, or
 // the file is no configuration at all.
-const maxProblems = 20
+const maxProblems = 50
 
-// Parse reads the text of the named file. An error is of type Problems.
+// Source is where a configuration comes from. The errors of its functions are
+// sentences that say what the reason is and how to go on.
+type Source struct {
+	File string // empty: none
+	// Read returns what a file holds.
+	Read func(name string) ([]byte, error)
+	// List returns the names of the files in a directory, without that of the
+	// directory; Join makes one name of both.
+	List func(dir string) ([]string, error)
+	Join func(dir, name string) string
+	// Environ are the variables of the environment, as NAME=value.
+	Environ []string
+}
+
+// Parse reads the text of the named file, which can include no other. An error
+// is of type Problems.
 func Parse(file string, text []byte) (*Config, error) {
-	p := &parser{config: New(), file: file, given: map[given]int{}}
-	p.config.File, p.config.Listeners = file, nil
-	// Editors of Windows begin a file with this mark.
-	rest := strings.TrimPrefix(string(text), "\ufeff")
-	for line := range strings.Lines(rest) {
-		p.line++
-		p.report(p.parseLine(strings.TrimRight(line, "\r\n")))
-		if len(p.problems) >= maxProblems {
-			break
+	return Load(Source{File: file, Read: func(string) ([]byte, error) { return text, nil }})
+}
+
+// Load reads a configuration. An error is of type Problems; the Config is there
+// even so, with its warnings and refusals.
+func Load(s Source) (*Config, error) {
+	p := &parser{source: s, config: New(), given: map[given]place{}}
+	p.config.File, p.config.Listeners = s.File, nil
+	if s.File != "" {
+		if text, err := s.Read(s.File); err != nil {
+			p.report(unreadable(s.File, err))
+		} else {
+			p.parse(s.File, text)
 		}
 	}
-	if len(p.config.Listeners) == 0 {
-		p.config.Listeners = []*Listener{newListener(p.config, DefaultPort)}
-	}
+	p.environ()
+	p.file = file{}
+	p.finish()
+	p.config.Warnings.Sort()
 	if len(p.problems) > 0 {
-		return nil, p.problems
+		p.problems.Sort()
+		return p.config, p.problems
 	}
 	return p.config, nil
 }
 
-// parser reads one file. What a word belongs to is known per file: the listener
-// and the bridge of one file are not those of another.
+func unreadable(name string, err error) *Problem {
+	return &Problem{File: name, Text: fmt.Sprintf("Unable to open config file '%s'.", name), Remedy: err.Error()}
+}
+
+// parser reads a configuration. What a word belongs to is known per file: the
+// listener and the bridge of one file are not those of another.
 type parser struct {
+	source   Source
 	config   *Config
-	file     string
-	line     int
 	problems Problems
+	given    map[given]place // where
 
-	listener        *Listener     // the one that words belong to
-	defaultListener *Listener     // that of port, bind_address and words before any listener
-	bridge          bool          // words may belong to one
-	given           map[given]int // in which line
+	defaultListener *Listener // that of port, bind_address and words before any listener
+	created         place     // where a word that only needs it created it
+	createdBy       string    // which word
+	file            file
 }
 
-// given is a word where it was given.
+// file is what is known of the file that is being read.
+type file struct {
+	name     string
+	line     int
+	included bool
+	environ  bool // it is the environment
+
+	listener *Listener // the one that words belong to
+	bridge   *Bridge
+	plugin   *Plugin
+	security bool // it has said something about security
+}
+
+// given is a word and what it was given for.
 type given struct {
-	word     *Word
-	listener *Listener // nil for a word that belongs to none
+	word  *Word
+	owner any
 }
 
-func (p *parser) report(problem *Problem) {
-	if problem == nil {
-		return
+// parse reads a file, and then goes on with the one that includes it.
+func (p *parser) parse(name string, text []byte) {
+	outer := p.file
+	defer func() { p.file = outer }()
+	p.file = file{name: name, included: outer.name != ""}
+	// Editors of Windows begin a file with this mark.
+	rest := strings.TrimPrefix(string(text), "\ufeff")
+	for line := range strings.Lines(rest) {
+		p.file.line++
+		p.report(p.parseLine(strings.TrimRight(line, "\r\n")))
+		if len(p.problems) >= maxProblems {
+			return
+		}
 	}
-	problem.File, problem.Line = p.file, p.line
-	p.problems = append(p.problems, problem)
 }
 
-func (p *parser) warn(format string, args ...any) {
-	p.config.Warnings = append(p.config.Warnings, Warning{Line: p.line, Text: fmt.Sprintf(format, args...)})
+func (p *parser) here() place { return place{p.file.name, p.file.line} }
+
+// report notes a problem, of the current line if it has no place of its own.
+func (p *parser) report(problem *Problem) {
+	switch {
+	case problem == nil:
+		return
+	case problem.File == "" && problem.Line == 0:
+		problem.File, problem.Line = p.file.name, p.file.line
+		if p.file.environ {
+			problem.Word = variableOf(problem.Word)
+		}
+	}
+	switch problem.Class {
+	case Wrong:
+		p.problems = append(p.problems, problem)
+	case Refusal:
+		p.config.Refusals = add(p.config.Refusals, problem)
+	default:
+		p.config.Warnings = add(p.config.Warnings, problem)
+	}
 }
 
-// blanks separate a word from its value.
-const blanks = " \t"
+// add keeps as many problems as anybody reads.
+func add(all Problems, one *Problem) Problems {
+	if len(all) >= maxProblems {
+		return all
+	}
+	return append(all, one)
+}
 
 func (p *parser) parseLine(line string) *Problem {
 	if strings.HasPrefix(line, "#") { // nowhere else is it a comment
@@ -75,185 +144,165 @@ func (p *parser) parseLine(line string) *Problem {
 	if line == "" {
 		return nil
 	}
-	name, rest := line, ""
-	if i := strings.IndexAny(line, blanks); i >= 0 {
-		name, rest = line[:i], strings.TrimLeft(line[i:], blanks)
-	}
-	w := find(name)
+	name, rest := split(line)
+	w := Find(name)
 	if w == nil {
 		return unknown(name)
 	}
 	problem := p.apply(w, name, rest)
-	if problem != nil {
+	if problem != nil && problem.Word == "" {
 		problem.Word = name
 	}
 	return problem
 }
 
 func (p *parser) apply(w *Word, name, rest string) *Problem {
-	if w.Unbuilt != Built {
-		return p.passOver(w, name, rest)
+	if problem := p.give(w, name, rest); problem != nil {
+		return problem
 	}
-	if w.Deprecated != "" {
-		p.warn("%s is deprecated; use %s", name, w.Deprecated)
-	}
+	p.warnOf(w, name, rest)
+	return nil
+}
+
+// give gives a word its value.
+func (p *parser) give(w *Word, name, rest string) *Problem {
 	if w.Scope == Opening {
+		if rest == "" {
+			return w.empty()
+		}
 		return p.open(w, rest)
 	}
-	t, problem := p.target(w, name)
+	t, owner, problem := p.target(w, name)
 	if problem != nil {
 		return problem
 	}
-	if problem := p.remember(w, t.listener); problem != nil {
+	if w.Scope == PerPlugin && w.Kind == Form {
+		return addOption(w, t.plugin, name, rest)
+	}
+	if problem := p.remember(w, t, owner); problem != nil {
 		return problem
 	}
-	if problem := w.set(t, rest); problem != nil {
-		return problem
-	}
-	p.notice(w, rest)
-	return nil
+	return w.set(t, rest)
 }
 
-// target is where the value of a word goes.
-func (p *parser) target(w *Word, name string) (target, *Problem) {
-	if w.Scope == Global {
-		return target{config: p.config}, nil
-	}
-	if p.listener == nil && w.Scope == PerListener {
-		return target{}, &Problem{
-			Text:   fmt.Sprintf("The '%s' option requires a listener to be defined first.", name),
-			Remedy: "Write it below a line such as 'listener 1883'.",
+// target is where the value of a word goes, and what it is said of.
+func (p *parser) target(w *Word, name string) (t target, owner any, problem *Problem) {
+	f := &p.file
+	switch w.Scope {
+	case PerSecurity:
+		f.security = true
+		if p.config.PerListenerSettings {
+			l := p.listener(name)
+			return target{security: &l.Security}, &l.Security, nil
 		}
+		return target{security: &p.config.Security}, nil, nil
+	case PerListener:
+		if f.listener == nil {
+			return t, nil, p.missing(name, "a listener", "listener 1883", len(p.config.Listeners) > 0)
+		}
+		return target{listener: f.listener}, f.listener, nil
+	case DefaultListener:
+		l := p.listener(name)
+		return target{listener: l}, l, nil
+	case PerBridge:
+		if f.bridge == nil {
+			return t, nil, p.missing(name, "a bridge", "connection NAME", len(p.config.Bridges) > 0)
+		}
+		return target{bridge: f.bridge}, f.bridge, nil
+	case PerPlugin:
+		if f.plugin == nil {
+			return t, nil, p.missing(name, "plugin/global_plugin/plugin_load", "plugin PATH", false)
+		}
+		return target{plugin: f.plugin}, f.plugin, nil
+	default:
+		return target{config: p.config}, nil, nil
 	}
-	if p.listener == nil {
-		p.listener = p.useDefault()
-	}
-	return target{config: p.config, listener: p.listener}, nil
 }
 
-// remember notes that a word is given for l and, if it was given before, decides
-// what that means.
-func (p *parser) remember(w *Word, l *Listener) *Problem {
-	g := given{w, l}
-	line := p.given[g]
-	p.given[g] = p.line
+// missing is the problem of a word with nothing to belong to. Elsewhere tells
+// that another file has what it could be.
+func (p *parser) missing(name, what, line string, elsewhere bool) *Problem {
+	problem := &Problem{
+		Text:   fmt.Sprintf("The '%s' option requires %s to be defined first.", name, what),
+		Remedy: fmt.Sprintf("Write it below a line such as '%s'.", line),
+	}
 	switch {
-	case line > 0 && w.Once:
-		return &Problem{Text: fmt.Sprintf("Duplicate '%s' value in configuration.", w.Name), Remedy: fmt.Sprintf("Keep this one or that of line %d.", line)}
-	case w.Kind == List && (line == 0 || w.Scope != Global): // what was there is the default, or given anew
-		w.place(target{config: p.config, listener: l}).(list).reset()
+	case p.file.environ:
+		problem.Remedy = "Write it into a file instead."
+	case elsewhere:
+		problem.Remedy = fmt.Sprintf("Write it below a line such as '%s' in the same file: it does not belong to what another file has begun.", line)
+	}
+	return problem
+}
+
+// listener is the one that words belong to: the default one, if there was none.
+func (p *parser) listener(name string) *Listener {
+	if p.file.listener == nil {
+		if p.defaultListener == nil {
+			p.created, p.createdBy = p.here(), name
+		}
+		p.file.listener = p.useDefault()
+	}
+	return p.file.listener
+}
+
+// remember notes that a word is given and, if it was given before, decides what
+// that means.
+func (p *parser) remember(w *Word, t target, owner any) *Problem {
+	g := given{w, owner}
+	before, again := p.given[g]
+	p.given[g] = p.here()
+	if again && w.Kind == String && !w.Last {
+		return p.duplicate(w, before)
+	}
+	if l, ok := w.place(t).(list); ok && (!again || w.Last) {
+		l.reset()
 	}
 	return nil
 }
 
-// notice warns of values that are not built yet.
-func (p *parser) notice(w *Word, rest string) {
-	if w.Name != "log_dest" {
+func (p *parser) duplicate(w *Word, before place) *Problem {
+	where := fmt.Sprintf("line %d", before.line)
+	if before.file != p.file.name {
+		where = before.String()
+	}
+	return &Problem{Text: fmt.Sprintf("Duplicate '%s' value in configuration.", w.Name), Remedy: fmt.Sprintf("Keep this one or that of %s.", where)}
+}
+
+// warnOf tells of a line that is right and yet not as it may be wanted.
+func (p *parser) warnOf(w *Word, name, rest string) {
+	switch {
+	case w.old(name):
+		better := strings.TrimSuffix(w.Name, "*")
+		if strings.HasSuffix(w.Name, "*") {
+			better += "..."
+		}
+		p.report(&Problem{Class: Deprecated, Word: name, Text: fmt.Sprintf("'%s' is deprecated; use '%s'", name, better), Suggestion: better})
+	case w.Deprecated != "":
+		p.report(&Problem{Class: Deprecated, Word: name, Text: fmt.Sprintf("'%s' is deprecated; %s", name, w.Deprecated)})
+	}
+	value := firstToken(rest)
+	if w.Name == "listener" && value == "0" {
+		value = "unix"
+	}
+	if !w.concerns(value) {
 		return
 	}
-	switch token := firstToken(rest); token {
-	case "syslog", "topic", "file", "dlt", "android":
-		p.warn("not supported yet: log_dest %s (line %d)", token, p.line)
+	what := name
+	if len(w.Only) > 0 {
+		what += " " + value
 	}
-}
-
-// open begins a listener, or says where the default one is.
-func (p *parser) open(w *Word, rest string) *Problem {
-	if rest == "" {
-		return &Problem{
-			Text:   fmt.Sprintf("Empty '%s' value in configuration.", w.Name),
-			Remedy: fmt.Sprintf("Write it as in '%s %s'.", w.Name, map[Kind]string{Place: "1883", String: "192.168.1.2"}[w.Kind]),
-		}
-	}
-	p.config.LocalOnly = false
-	if w.Name == "bind_address" {
-		if problem := p.remember(w, nil); problem != nil {
-			return problem
-		}
-		if p.listener == nil {
-			p.listener = p.useDefault()
-		}
-		return w.setString(&p.useDefault().Address, rest)
-	}
-	portText, address := rest, ""
-	if i := strings.IndexAny(rest, blanks); i >= 0 {
-		portText, address = rest[:i], strings.TrimLeft(rest[i:], blanks)
-	}
-	port, problem := parsePort(w, portText, address)
-	if problem != nil {
-		return problem
-	}
-	if w.Name == "port" {
-		p.useDefault().Port = port
-		if p.listener == nil {
-			p.listener = p.defaultListener
-		}
-		return nil
-	}
-	if !validText(address) {
-		return &Problem{Text: "Invalid 'listener' value in configuration.", Remedy: "The address is not UTF-8, or has a null character."}
-	}
-	for _, l := range p.config.Listeners {
-		if l.Port == port && l.Address == address {
-			return &Problem{Text: "Duplicate 'listener' value in configuration.", Remedy: fmt.Sprintf("Line %d has the same; remove one.", l.Line)}
-		}
-	}
-	p.listener = newListener(p.config, port)
-	p.listener.Address, p.listener.Line = address, p.line
-	p.config.Listeners = append(p.config.Listeners, p.listener)
-	p.bridge = false
-	return nil
-}
-
-// useDefault returns the default listener, which there is from then on.
-func (p *parser) useDefault() *Listener {
-	if p.defaultListener == nil {
-		p.defaultListener = newListener(p.config, DefaultPort)
-		p.defaultListener.Line = p.line
-		p.config.Listeners = append(p.config.Listeners, p.defaultListener)
-	}
-	return p.defaultListener
-}
-
-func parsePort(w *Word, text, address string) (int, *Problem) {
-	n, ok := parseInt(text)
-	switch {
-	case !ok:
-		return 0, &Problem{Text: fmt.Sprintf("'%s' value not a number.", w.Name), Remedy: fmt.Sprintf("Write a port such as 1883 instead of '%s'.", clean(text))}
-	case n == 0 && w.Name == "listener" && address == "":
-		return 0, &Problem{Text: "A listener with port 0 must provide a Unix socket path.", Remedy: "Unix sockets are not supported yet: give a port."}
-	case n == 0 && w.Name == "listener":
-		return 0, &Problem{Text: "Invalid 'listener' value (0).", Remedy: "Unix sockets are not supported yet: give a port."}
-	case n < 1 || n > 65535:
-		return 0, &Problem{Text: fmt.Sprintf("Invalid '%s' value (%d).", w.Name, n), Remedy: "A port is between 1 and 65535."}
-	}
-	return int(n), nil
-}
-
-// passOver treats a word whose feature is not built yet.
-func (p *parser) passOver(w *Word, name, rest string) *Problem {
-	switch {
-	case name == "connection":
-		p.bridge = true
-	case w.Scope == PerBridge && !p.bridge:
-		return &Problem{Text: fmt.Sprintf("The '%s' option requires a bridge to be defined first.", name), Remedy: "Write it below a line 'connection NAME'."}
-	}
-	if slices.Contains(w.Harmless, firstToken(rest)) {
-		return nil
-	}
-	switch {
-	case w.Unbuilt == Forbidden:
-		return &Problem{
-			Text: fmt.Sprintf("'%s' is not supported yet.", name),
+	switch w.Status {
+	case Built:
+	case Inert:
+		p.report(&Problem{Class: Pointless, Word: name, Text: fmt.Sprintf("'%s' has no effect: %s", what, w.Why)})
+	case Later:
+		p.report(&Problem{Class: NotYet, Word: name, Text: fmt.Sprintf("'%s' is not supported yet%s", what, w.Why)})
+	case Refused:
+		p.report(&Problem{
+			Class: Refusal, Word: name, Text: fmt.Sprintf("'%s' is not supported yet.", what),
 			Remedy: "This version would be less strict than the line asks for, or serve something else; " +
 				"it runs without the line, if that is what you want.",
-		}
-	case w.Name == "persistence", w.Name == "retained_persistence":
-		p.warn("not supported yet: %s (line %d): sessions and retained messages are in memory only and end with the process", name, p.line)
-	case w.Unbuilt == Warned && w.Deprecated != "":
-		p.warn("not supported yet: %s (line %d); use %s", name, p.line, w.Deprecated)
-	case w.Unbuilt == Warned:
-		p.warn("not supported yet: %s (line %d)", name, p.line)
+		})
 	}
-	return nil
 }

@@ -63,6 +63,9 @@ func parseDuration(s string) (time.Duration, bool) {
 	return time.Duration(min(n, math.MaxInt64/int64(unit))) * unit, true
 }
 
+// blanks separate a word from its value.
+const blanks = " \t"
+
 // firstToken is the value of a word that ends at the first blank: what follows
 // is passed over.
 func firstToken(rest string) string {
@@ -70,6 +73,12 @@ func firstToken(rest string) string {
 		return rest[:i]
 	}
 	return rest
+}
+
+// split cuts a line at its first blanks.
+func split(line string) (first, rest string) {
+	first = firstToken(line)
+	return first, strings.TrimLeft(line[len(first):], blanks)
 }
 
 const maxText = 65535 // bytes of a String
@@ -95,83 +104,17 @@ func clean(s string) string {
 	return b.String()
 }
 
-// LogTypes is a set of kinds of log lines.
-type LogTypes uint16
+// Texts grow by a line each time their word is given.
+type Texts []string
 
-// The kinds of log lines, as Mosquitto knows them.
-const (
-	LogError LogTypes = 1 << iota
-	LogWarning
-	LogNotice
-	LogInformation
-	LogDebug
-	LogSubscribe
-	LogUnsubscribe
-	LogWebSockets
-	LogInternal
+func (t *Texts) reset() { *t = nil }
 
-	LogAll LogTypes = 1<<iota - 1
-)
-
-func (l *LogTypes) reset() { *l = 0 }
-
-func (l *LogTypes) add(rest string) (remedy string) {
-	token := firstToken(rest)
-	for _, t := range []struct {
-		name string
-		bits LogTypes
-	}{
-		{"error", LogError},
-		{"warning", LogWarning},
-		{"notice", LogNotice},
-		{"information", LogInformation},
-		{"debug", LogDebug},
-		{"subscribe", LogSubscribe},
-		{"unsubscribe", LogUnsubscribe},
-		{"websockets", LogWebSockets},
-		{"internal", LogInternal},
-		{"all", LogAll},
-	} {
-		if t.name == token {
-			*l |= t.bits
-			return ""
-		}
+func (t *Texts) read(w *Word, rest string) *Problem {
+	if !validText(rest) {
+		return w.notText()
 	}
-	if token == "none" {
-		*l = 0
-		return ""
-	}
-	return "It is one of error, warning, notice, information, debug, subscribe, unsubscribe, websockets, internal, none and all."
-}
-
-// LogDests is a set of places to log to.
-type LogDests uint16
-
-// The places to log to.
-const (
-	LogToStderr LogDests = 1 << iota
-	LogToStdout
-	LogToNone // nowhere, whatever else is there
-	// LogToOther is a place that is not built yet.
-	LogToOther
-)
-
-func (l *LogDests) reset() { *l = 0 }
-
-func (l *LogDests) add(rest string) (remedy string) {
-	switch firstToken(rest) {
-	case "stderr":
-		*l |= LogToStderr
-	case "stdout":
-		*l |= LogToStdout
-	case "none":
-		*l |= LogToNone
-	case "syslog", "topic", "file", "dlt", "android":
-		*l |= LogToOther
-	default:
-		return "It is one of stdout, stderr, syslog, topic, file and none."
-	}
-	return ""
+	*t = append(*t, rest)
+	return nil
 }
 
 // Versions is a set of versions of MQTT by their protocol levels: bit 3 stands
@@ -183,14 +126,14 @@ func (v *Versions) Has(level int) bool { return *v == 0 || *v&(1<<level) != 0 }
 
 func (v *Versions) reset() { *v = 0 }
 
-func (v *Versions) add(rest string) (remedy string) {
+func (v *Versions) read(w *Word, rest string) *Problem {
 	for _, one := range strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || strings.ContainsRune(blanks, r) }) {
 		switch one {
 		case "3", "4", "5":
 			*v |= 1 << (one[0] - '0')
 		default:
-			return "It is a list of 3, 4 and 5, for MQTT 3.1, 3.1.1 and 5.0, as in '4,5'."
+			return w.invalid(rest, "It is a list of 3, 4 and 5, for MQTT 3.1, 3.1.1 and 5.0, as in '4,5'.")
 		}
 	}
-	return ""
+	return nil
 }

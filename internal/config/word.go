@@ -1,40 +1,57 @@
 package config
 
 import (
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // Word is a row of the table: all there is to know about a word.
 type Word struct {
-	Name  string
+	Name string
+	// Aliases are older names, which are deprecated.
+	Aliases []string
+	// Also are other names that are as good.
+	Also  []string
 	Scope Scope
 	Kind  Kind
-	// Min and Max bound an Integer.
+	// Min and Max bound an Integer, and Max the bytes of a String.
 	Min, Max int64
+	// Choices are the values of a Choice or List.
+	Choices []string
+	// Value stands for the value in documentation; empty: what Kind suggests.
+	Value string
+	// Sample is a value to show; empty: what Kind suggests.
+	Sample string
 	// Default is written as in a file; empty: the word has none.
 	Default string
-	// Doc is a sentence.
+	// Doc is one or more sentences.
 	Doc string
-	// Deprecated names the words to use instead.
+	// Deprecated says what to do instead, after a semicolon: "use listener".
 	Deprecated string
 	// Ours marks a word that Mosquitto does not know.
 	Ours bool
+	// Restart marks a word that a reload does not apply.
+	Restart bool
+	// Secret marks what must not be shown; it may come from a file that the
+	// environment names.
+	Secret bool
+	// Last has the last of several lines count, where others of its Kind make
+	// it an error.
+	Last bool
 
-	// Unbuilt says what becomes of a word whose feature is not built yet. Such
-	// a row has neither Kind nor place.
-	Unbuilt Unbuilt
-	// Harmless are values with which an unbuilt word asks for nothing.
+	// Status says whether the feature is built. Harmless are values to which it
+	// does not apply, because they ask for nothing; if there are Only, it
+	// applies to those and no others.
+	Status   Status
 	Harmless []string
+	Only     []string
+	// Why says why a word has no effect.
+	Why string
 
-	// Once makes it an error to give a String twice.
-	Once bool
-	// place returns where the value goes: a *bool, **bool, *int, *string,
-	// *time.Duration or list, as Kind asks for.
+	// bounds says what an Integer must be, where Mosquitto has words of its own
+	// for it.
+	bounds string
+	// place returns where the value goes; Opening words have none.
 	place func(target) any
 }
 
@@ -44,11 +61,12 @@ type Scope int
 // The scopes.
 const (
 	Global          Scope = iota
+	PerSecurity           // for all listeners or, with per_listener_settings, for the one it follows
 	PerListener           // after the listener it belongs to
 	DefaultListener       // the same; before the first listener it creates one on port 1883
 	PerBridge             // after the connection it belongs to
 	PerPlugin             // after the plugin it belongs to
-	Opening               // begins a listener
+	Opening               // begins something, or has the parser do something
 )
 
 // Kind says how the value of a word is read.
@@ -59,188 +77,125 @@ const (
 	Bool     Kind = iota // true, false, 1 or 0
 	Integer              // as C reads it: 10, 0xA and 012 are the same
 	String               // all to the end of the line
+	Choice               // one of a set
 	Duration             // a number with a unit: h, d, w, m (30 days), y, or s
-	List                 // one of a set, or several
-	Place                // a port, and for a listener an address
+	List                 // one of a set or a text; the line may be repeated
+	Form                 // several values in a line
 )
 
-// Unbuilt says what becomes of a word whose feature is not built yet.
-type Unbuilt int
+// Status says what becomes of a word.
+type Status int
 
 // What may become of it.
 const (
-	Built     Unbuilt = iota
-	Ignored           // it is passed over without a word
-	Warned            // it is passed over with a warning
-	Forbidden         // to pass over it would weaken security, or serve something else than asked
+	Built   Status = iota // it does what it says
+	Later                 // its feature is not built yet; it is passed over with a warning
+	Refused               // not built either, and to pass over it would weaken security or serve something else
+	Inert                 // it is accepted for the sake of old files and does nothing, for the reason in Why
 )
+
+// A Section is a part of the table, and of the documentation.
+type Section struct {
+	Title string
+	Words []Word
+}
+
+// Sections returns the table in the order of the documentation. The caller must
+// not change it.
+func Sections() []Section {
+	return []Section{
+		{"General", processWords},
+		{"Listeners", listenerWords},
+		{"TLS", tlsWords},
+		{"Security", securityWords},
+		{"Persistence", persistenceWords},
+		{"Limits", limitWords},
+		{"Messages and sessions", messageWords},
+		{"Logging", logWords},
+		{"Bridges", bridgeWords},
+	}
+}
+
+// words is the whole table.
+var words = slices.Concat(processWords, listenerWords, tlsWords, securityWords, persistenceWords, limitWords, messageWords, logWords, bridgeWords)
+
+// named are the rows by each of their names.
+var named = byName()
+
+func byName() map[string]*Word {
+	m := map[string]*Word{}
+	for i := range words {
+		for name := range words[i].names {
+			m[name] = &words[i]
+		}
+	}
+	return m
+}
 
 // Words returns the table, sorted by name. The caller must not change the rows.
 func Words() []Word {
-	all := slices.Concat(words, unbuilt)
-	slices.SortFunc(all, func(a, b Word) int { return strings.Compare(a.Name, b.Name) })
-	return all
+	return slices.SortedFunc(slices.Values(words), func(a, b Word) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// find returns the row of a word, or nil. A row whose name ends in * is that of
-// all words which begin so.
-func find(name string) *Word {
-	for _, table := range [][]Word{words, unbuilt} {
-		for i := range table {
-			prefix, many := strings.CutSuffix(table[i].Name, "*")
-			if table[i].Name == name || many && len(name) > len(prefix) && strings.HasPrefix(name, prefix) {
-				return &table[i]
-			}
+// Find returns the row of a word, or nil. A row whose name ends in * is that of
+// all words which begin so. The caller must not change it.
+func Find(name string) *Word {
+	if w := named[name]; w != nil {
+		return w
+	}
+	for _, prefix := range families {
+		if strings.HasPrefix(name, prefix) {
+			return named[prefix+"*"]
 		}
 	}
 	return nil
 }
 
-// target is where values go.
+// families are what words begin with that have one row for all.
+var families = []string{"plugin_opt_", "auth_opt_"}
+
+// names yields all the names of a word.
+func (w *Word) names(yield func(string) bool) {
+	for _, name := range slices.Concat([]string{w.Name}, w.Also, w.Aliases) {
+		if !yield(name) {
+			return
+		}
+	}
+}
+
+// old reports whether name, which is one of w, is deprecated.
+func (w *Word) old(name string) bool {
+	return slices.ContainsFunc(w.Aliases, func(alias string) bool {
+		prefix, many := strings.CutSuffix(alias, "*")
+		return alias == name || many && strings.HasPrefix(name, prefix)
+	})
+}
+
+// State is the Status of a word, with that of the word it belongs to: what is
+// said of a bridge is not built before bridges are.
+func (w *Word) State() Status {
+	switch {
+	case w.Status == Built && w.Scope == PerBridge:
+		return named["connection"].Status
+	case w.Status == Built && w.Scope == PerPlugin:
+		return named["plugin"].Status
+	}
+	return w.Status
+}
+
+// concerns reports whether the Status of a word applies to a value.
+func (w *Word) concerns(value string) bool {
+	if len(w.Only) > 0 {
+		return slices.Contains(w.Only, value)
+	}
+	return !slices.Contains(w.Harmless, value)
+}
+
+// target is where values go. What a word does not need is nil.
 type target struct {
 	config   *Config
+	security *Security
 	listener *Listener
-}
-
-// list is a value that grows with every line.
-type list interface {
-	// add takes what follows the word; if it is wrong, it returns how to go on.
-	add(rest string) (remedy string)
-	// reset prepares for the first line: what was there is the default.
-	reset()
-}
-
-func (w *Word) setDefault(t target) {
-	if w.Default == "" {
-		return
-	}
-	for value := range strings.SplitSeq(w.Default, ", ") {
-		if problem := w.set(t, value); problem != nil {
-			panic(fmt.Sprintf("default of %s: %v", w.Name, problem)) // a test reads every row
-		}
-	}
-}
-
-// set reads what follows the word in its line. A Problem has no place yet.
-func (w *Word) set(t target, rest string) *Problem {
-	token := firstToken(rest)
-	if token == "" {
-		return &Problem{
-			Text:   fmt.Sprintf("Empty '%s' value in configuration.", w.Name),
-			Remedy: fmt.Sprintf("Write it as in '%s %s'.", w.Name, w.example()),
-		}
-	}
-	switch v := w.place(t).(type) {
-	case *bool:
-		return w.setBool(v, token)
-	case **bool:
-		*v = new(bool)
-		return w.setBool(*v, token)
-	case *int:
-		return w.setInt(v, token)
-	case *string:
-		return w.setString(v, rest)
-	case *time.Duration:
-		return w.setDuration(v, token)
-	case list:
-		return w.addTo(v, rest)
-	default:
-		panic(fmt.Sprintf("%s goes into a %T", w.Name, v))
-	}
-}
-
-// example is a value to show to somebody who gave none.
-func (w *Word) example() string {
-	switch {
-	case w.Default != "" && w.Kind != List:
-		return w.Default
-	case w.Kind == Bool:
-		return "true"
-	case w.Kind == Integer:
-		return strconv.FormatInt(max(w.Min, 10), 10)
-	case w.Kind == Duration:
-		return "30d"
-	case w.Kind == Place:
-		return "1883"
-	case w.Kind == List:
-		first, _, _ := strings.Cut(w.Default, ", ")
-		return first
-	default:
-		return "TEXT"
-	}
-}
-
-func (w *Word) setBool(v *bool, token string) *Problem {
-	switch token {
-	case "true", "1":
-		*v = true
-	case "false", "0":
-		*v = false
-	default:
-		return &Problem{
-			Text:   fmt.Sprintf("Invalid '%s' value (%s).", w.Name, clean(token)),
-			Remedy: "It is either true or false, in small letters.",
-		}
-	}
-	return nil
-}
-
-func (w *Word) setInt(v *int, token string) *Problem {
-	n, ok := parseInt(token)
-	if !ok {
-		return &Problem{
-			Text:   fmt.Sprintf("'%s' value not a number.", w.Name),
-			Remedy: fmt.Sprintf("Write digits only instead of '%s'.", clean(token)),
-		}
-	}
-	if n < w.Min || n > w.Max {
-		return &Problem{Text: fmt.Sprintf("'%s' must be %s.", w.Name, w.bounds(n)), Remedy: fmt.Sprintf("It is %d.", n)}
-	}
-	*v = int(min(n, math.MaxInt))
-	return nil
-}
-
-// bounds says what n should be, in Mosquitto's way.
-func (w *Word) bounds(n int64) string {
-	switch {
-	case n > w.Max && w.Max > 2:
-		return fmt.Sprintf("<= %d", w.Max)
-	case n < w.Min && w.Max >= unbounded:
-		return fmt.Sprintf(">= %d", w.Min)
-	default:
-		return fmt.Sprintf("between %d and %d inclusive", w.Min, w.Max)
-	}
-}
-
-// unbounded is the Max of an Integer that the language leaves open.
-const unbounded = math.MaxInt64 / 2
-
-func (w *Word) setString(v *string, rest string) *Problem {
-	switch {
-	case !validText(rest):
-		return &Problem{Text: fmt.Sprintf("Invalid '%s' value in configuration.", w.Name), Remedy: "It is not UTF-8, or has a null character."}
-	case w.Max > 0 && int64(len(rest)) > w.Max:
-		return &Problem{Text: fmt.Sprintf("'%s' length must be <= %d.", w.Name, w.Max), Remedy: fmt.Sprintf("It is %d.", len(rest))}
-	}
-	*v = rest
-	return nil
-}
-
-func (w *Word) setDuration(v *time.Duration, token string) *Problem {
-	d, ok := parseDuration(token)
-	if !ok {
-		return &Problem{
-			Text:   fmt.Sprintf("Invalid '%s' duration in configuration.", w.Name),
-			Remedy: fmt.Sprintf("Instead of '%s' write a number and h, d, w, m or y for hours, days, weeks, months of 30 days or years.", clean(token)),
-		}
-	}
-	*v = d
-	return nil
-}
-
-func (w *Word) addTo(v list, rest string) *Problem {
-	if remedy := v.add(rest); remedy != "" {
-		return &Problem{Text: fmt.Sprintf("Invalid '%s' value (%s).", w.Name, clean(rest)), Remedy: remedy}
-	}
-	return nil
+	bridge   *Bridge
+	plugin   *Plugin
 }

@@ -1,176 +1,304 @@
 package config
 
-// words are those that are built. The order is that of the documentation.
-var words = []Word{
-	// Listeners.
+// The table. The order is that of the documentation. When a feature is built,
+// the Status of its rows goes.
+
+var (
+	off  = []string{"false", "0"}
+	none = []string{"0"}
+)
+
+var processWords = []Word{
 	{
-		Name: "listener", Scope: Opening, Kind: Place,
-		Doc: "Listen on a port, at all addresses or at the one that follows; may be repeated, and the words of a listener follow it.",
+		Name: "include_dir", Scope: Opening, Kind: String, Value: "DIRECTORY",
+		Sample: "/etc/mosquitto/conf.d",
+		Doc: "Read all files of a directory whose names end in .conf, in the place of this line. They are sorted by name regardless of case and, of " +
+			"the same letter, the capital first. What a word belongs to is known per file: a listener, bridge or plugin that one file begins is not " +
+			"that of another. May be repeated; in a file that is included itself it has no effect.",
 	},
 	{
-		Name: "port", Scope: Opening, Kind: Place, Default: "1883", Deprecated: "listener",
-		Doc: "The port of the default listener.",
+		Name: "pid_file", Kind: String, Value: "PATH", Restart: true, Status: Later,
+		Sample: "/run/mosquitto/mosquitto.pid",
+		Doc:    "Write the number of the process into a file, and remove the file at the end.",
+		place:  func(t target) any { return &t.config.PIDFile },
 	},
 	{
-		Name: "bind_address", Scope: Opening, Kind: String, Deprecated: "listener", Once: true,
-		Doc: "The address of the default listener.",
+		Name: "user", Kind: String, Value: "NAME", Restart: true, Last: true, Status: Later, Harmless: []string{"root"},
+		Sample: "mosquitto",
+		Doc:    "The user to become when the broker is started as root, which it does before it listens; unless given, mosquitto if there is such a user, else nobody.",
+		place:  func(t target) any { return &t.config.User },
 	},
 	{
-		Name: "accept_protocol_versions", Scope: PerListener, Kind: List,
-		Doc:   "The versions of MQTT that are served: a list of 3 for 3.1, 4 for 3.1.1 and 5 for 5.0; all unless given.",
-		place: func(t target) any { return &t.listener.Versions },
+		Name: "sys_interval", Kind: Integer, Max: 65535, Default: "10", Value: "SECONDS", Status: Later, Harmless: none,
+		Doc:   "How often the topics below $SYS are published, in seconds; 0: never.",
+		place: func(t target) any { return &t.config.SysInterval },
 	},
 	{
-		Name: "listener_allow_anonymous", Scope: PerListener, Kind: Bool,
-		Doc:   "What allow_anonymous says, for this listener.",
-		place: func(t target) any { return &t.listener.AllowAnonymous },
+		Name: "enable_control_api", Kind: Bool, Default: "false", Status: Later, Harmless: off,
+		Doc:   "Answer requests to $CONTROL/broker/v1, which list the listeners and plugins.",
+		place: func(t target) any { return &t.config.EnableControlAPI },
 	},
 	{
-		Name: "listener_auto_id_prefix", Scope: PerListener, Kind: String, Max: 50, Once: true,
-		Doc:   "What auto_id_prefix says, for this listener.",
-		place: func(t target) any { return &t.listener.AutoIDPrefix },
-	},
-	{
-		Name: "max_connections", Scope: DefaultListener, Kind: Integer, Min: -1, Max: unbounded, Default: "-1",
-		Doc:   "How many clients may be connected to the listener; 0 and -1: no limit.",
-		place: func(t target) any { return &t.listener.MaxConnections },
-	},
-	maxQoS("max_qos", ""),
-	maxQoS("maximum_qos", "max_qos"),
-	{
-		Name: "max_topic_alias", Scope: PerListener, Kind: Integer, Max: 65535, Default: "10",
-		Doc:   "How many topic aliases a client of MQTT 5.0 may use; 0: none.",
-		place: func(t target) any { return &t.listener.MaxTopicAlias },
-	},
-	{
-		Name: "max_topic_alias_broker", Scope: PerListener, Kind: Integer, Max: 65535, Default: "10",
-		Doc:   "How many topic aliases the broker uses towards a client that allows them; 0: none.",
-		place: func(t target) any { return &t.listener.MaxTopicAliasBroker },
-	},
-	{
-		Name: "set_tcp_nodelay", Scope: Global, Kind: Bool, Default: "true",
-		Doc:   "Send small packets at once instead of waiting for more; Mosquitto's default is false.",
+		Name: "set_tcp_nodelay", Kind: Bool, Default: "true",
+		Doc:   "Send small packets at once instead of waiting for more. Mosquitto's default is false.",
 		place: func(t target) any { return &t.config.SetTCPNoDelay },
 	},
+	{
+		Name: "packet_buffer_size", Aliases: []string{"websockets_headers_size"}, Kind: Integer, Max: 65535, Default: "4096", Value: "BYTES",
+		Status: Inert, Why: "buffers grow and shrink with what is read",
+		bounds: "Packet buffer size must be between 0 and 65535 inclusive.",
+		Doc:    "In Mosquitto, the size of the buffer for what a client sends, and of the header of a WebSocket request.",
+		place:  func(t target) any { return &t.config.PacketBufferSize },
+	},
+}
 
-	// Who may connect.
+var securityWords = []Word{
 	{
-		Name: "allow_anonymous", Scope: Global, Kind: Bool,
-		Doc:   "Let clients connect that give no user name; false unless the broker serves this machine only.",
-		place: func(t target) any { return &t.config.AllowAnonymous },
+		Name: "per_listener_settings", Scope: Opening, Kind: Bool, Default: "false",
+		Doc: "Let the words of this section that are said per listener apply to the listener above them instead of to all: allow_anonymous, " +
+			"allow_zero_length_clientid, acl_file, auto_id_prefix, password_file, plugin and psk_file. The line comes before any of them in its file.",
 	},
 	{
-		Name: "allow_zero_length_clientid", Scope: Global, Kind: Bool, Default: "true",
+		Name: "allow_anonymous", Scope: PerSecurity, Kind: Bool,
+		Doc:   "Let clients connect that give no user name. Unless given, it is false, or true if nothing in the configuration opens the broker to the network.",
+		place: func(t target) any { return &t.security.AllowAnonymous },
+	},
+	{
+		Name: "password_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Sample: "/etc/mosquitto/passwd",
+		Doc:    "The users and the hashes of their passwords, as zancudo passwd writes them.",
+		place:  func(t target) any { return &t.security.PasswordFile },
+	},
+	{
+		Name: "acl_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Sample: "/etc/mosquitto/acl",
+		Doc:    "Who may publish to and receive from which topics.",
+		place:  func(t target) any { return &t.security.ACLFile },
+	},
+	{
+		Name: "psk_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Sample: "/etc/mosquitto/psk",
+		Doc:    "The identities and hexadecimal keys of clients of listeners with psk_hint: identity:key, a line each.",
+		place:  func(t target) any { return &t.security.PSKFile },
+	},
+	{
+		Name: "allow_zero_length_clientid", Scope: PerSecurity, Kind: Bool, Default: "true",
 		Doc:   "Assign a client identifier to clients that have none.",
-		place: func(t target) any { return &t.config.AllowZeroLengthClientID },
+		place: func(t target) any { return &t.security.AllowZeroLengthClientID },
 	},
 	{
-		Name: "auto_id_prefix", Scope: Global, Kind: String, Max: 50, Default: "auto-", Once: true,
+		Name: "auto_id_prefix", Scope: PerSecurity, Kind: String, Max: 50, Default: "auto-",
 		Doc:   "What assigned client identifiers begin with.",
-		place: func(t target) any { return &t.config.AutoIDPrefix },
+		place: func(t target) any { return &t.security.AutoIDPrefix },
 	},
 	{
-		Name: "check_retain_source", Scope: Global, Kind: Bool, Default: "true",
+		Name: "clientid_prefixes", Kind: String, Last: true, Status: Refused, Deprecated: "say in acl_file what each may do",
+		Sample: "device-",
+		Doc:    "Let only clients connect whose identifiers begin with this.",
+		place:  func(t target) any { return &t.config.ClientIDPrefixes },
+	},
+	{
+		Name: "check_retain_source", Kind: Bool, Default: "true",
 		Doc:   "Deliver a retained message only while its publisher may still publish it.",
 		place: func(t target) any { return &t.config.CheckRetainSource },
 	},
-
-	// Limits.
 	{
-		Name: "global_max_clients", Scope: Global, Kind: Integer, Min: -1, Max: unbounded, Default: "20000",
+		Name: "plugin", Aliases: []string{"auth_plugin"}, Scope: Opening, Kind: String, Value: "PATH", Restart: true, Status: Refused,
+		Sample: "mosquitto_dynamic_security.so",
+		Doc:    "Use a plugin. Those that come with Mosquitto are known by the names of their files and built in.",
+	},
+	{
+		Name: "global_plugin", Scope: Opening, Kind: String, Value: "PATH", Restart: true, Status: Refused,
+		Doc: "Use a plugin for all listeners, and before those of a listener, whatever per_listener_settings says.",
+	},
+	{
+		Name: "plugin_load", Scope: Opening, Kind: Form, Value: "NAME PATH", Restart: true, Status: Refused,
+		Sample: "users mosquitto_password_file.so",
+		Doc:    "Load a plugin for the listeners that ask for it with plugin_use.",
+	},
+	{
+		Name: "plugin_use", Scope: Opening, Kind: String, Value: "NAME", Restart: true, Status: Refused,
+		Sample: "users",
+		Doc:    "Use a plugin that plugin_load has named, for the listener above.",
+	},
+	{
+		Name: "plugin_opt_*", Aliases: []string{"auth_opt_*"}, Scope: PerPlugin, Kind: Form, Value: "VALUE", Restart: true,
+		Sample: "VALUE",
+		Doc:    "An option of the plugin above; its name takes the place of the asterisk.",
+		place:  func(t target) any { return t.plugin },
+	},
+	{
+		Name: "auth_plugin_deny_special_chars", Scope: PerPlugin, Kind: Bool, Default: "true", Restart: true,
+		Doc:   "Have the plugin above deny clients whose identifier or user name has a + or #.",
+		place: func(t target) any { return &t.plugin.DenySpecialChars },
+	},
+}
+
+var persistenceWords = []Word{
+	{
+		Name: "persistence", Aliases: []string{"retained_persistence"}, Kind: Bool, Default: "false", Restart: true, Status: Later, Harmless: off,
+		Why:   ": sessions and retained messages are in memory only and end with the process",
+		Doc:   "Keep sessions and retained messages on disk: what is acknowledged is there before the acknowledgement leaves.",
+		place: func(t target) any { return &t.config.Persistence },
+	},
+	{
+		Name: "persistence_file", Kind: String, Value: "NAME", Default: "mosquitto.db", Restart: true, Status: Later, Harmless: []string{"mosquitto.db"},
+		Doc:   "The name of the file that stands for what is kept; who removes it while the broker is stopped starts afresh.",
+		place: func(t target) any { return &t.config.PersistenceFile },
+	},
+	{
+		Name: "persistence_location", Kind: String, Value: "DIRECTORY", Restart: true, Status: Later,
+		Sample: "/var/lib/mosquitto/",
+		Doc:    "Where it is kept; unless given, in the working directory. The environment's MOSQUITTO_PERSISTENCE_LOCATION goes before it.",
+		place:  func(t target) any { return &t.config.PersistenceLocation },
+	},
+	{
+		Name: "autosave_interval", Kind: Integer, Max: unbounded, Default: "1800", Value: "SECONDS",
+		Status: Inert, Why: "nothing waits to be saved",
+		Doc:   "In Mosquitto, how often everything is saved.",
+		place: func(t target) any { return &t.config.AutosaveInterval },
+	},
+	{
+		Name: "autosave_on_changes", Kind: Bool, Default: "false", Status: Inert, Harmless: off, Why: "nothing waits to be saved",
+		Doc:   "In Mosquitto, take autosave_interval for a number of changes.",
+		place: func(t target) any { return &t.config.AutosaveOnChanges },
+	},
+}
+
+var limitWords = []Word{
+	{
+		Name: "global_max_clients", Kind: Integer, Min: -1, Max: unbounded, Default: "20000",
 		Doc:   "How many sessions there may be, of absent clients too; 0 and -1: no limit, as is Mosquitto's default.",
 		place: func(t target) any { return &t.config.GlobalMaxClients },
 	},
 	{
-		Name: "global_max_connections", Scope: Global, Kind: Integer, Min: -1, Max: unbounded, Default: "-1",
+		Name: "global_max_connections", Kind: Integer, Min: -1, Max: unbounded, Default: "-1",
 		Doc:   "How many clients may be connected; 0 and -1: no limit.",
 		place: func(t target) any { return &t.config.GlobalMaxConnections },
 	},
 	{
-		Name: "max_inflight_messages", Scope: Global, Kind: Integer, Max: 65535, Default: "20",
+		Name: "max_inflight_messages", Kind: Integer, Max: 65535, Default: "20",
 		Doc:   "How many messages of QoS 1 and 2 may be under way to a client; 0: no limit; 1: they arrive in order.",
 		place: func(t target) any { return &t.config.MaxInflightMessages },
 	},
 	{
-		Name: "max_inflight_bytes", Scope: Global, Kind: Integer, Max: unbounded, Default: "0",
+		Name: "max_inflight_bytes", Kind: Integer, Max: unbounded, Default: "0", Value: "BYTES",
 		Doc:   "How many bytes their payloads may have; 0: no limit.",
 		place: func(t target) any { return &t.config.MaxInflightBytes },
 	},
 	{
-		Name: "max_queued_messages", Scope: Global, Kind: Integer, Max: unbounded, Default: "1000",
+		Name: "max_queued_messages", Kind: Integer, Max: unbounded, Default: "1000",
 		Doc:   "How many messages may wait for a client; 0: no limit.",
 		place: func(t target) any { return &t.config.MaxQueuedMessages },
 	},
 	{
-		Name: "max_queued_bytes", Scope: Global, Kind: Integer, Max: unbounded, Default: "16777216",
+		Name: "max_queued_bytes", Kind: Integer, Max: unbounded, Default: "16777216", Value: "BYTES",
 		Doc:   "How many bytes their payloads may have; 0: no limit, as is Mosquitto's default.",
 		place: func(t target) any { return &t.config.MaxQueuedBytes },
 	},
 	{
-		Name: "max_keepalive", Scope: Global, Kind: Integer, Max: 65535, Default: "0",
+		Name: "max_keepalive", Kind: Integer, Max: 65535, Default: "0", Value: "SECONDS",
 		Doc:   "The longest keep alive in seconds: clients of MQTT 5.0 are told, others that ask for more are refused; 0: no limit.",
 		place: func(t target) any { return &t.config.MaxKeepAlive },
 	},
 	{
-		Name: "max_packet_size", Scope: Global, Kind: Integer, Min: 20, Max: unbounded, Default: "2000000",
+		Name: "max_packet_size", Kind: Integer, Min: 20, Max: unbounded, Default: "2000000", Value: "BYTES",
 		Doc:   "The largest packet in bytes that a client may send.",
 		place: func(t target) any { return &t.config.MaxPacketSize },
 	},
 	{
-		Name: "persistent_client_expiration", Scope: Global, Kind: Duration,
-		Doc:   "How long the session of an absent client is kept: a number and h, d, w, m (30 days) or y; for ever unless given.",
-		place: func(t target) any { return &t.config.PersistentClientExpiration },
+		Name: "message_size_limit", Kind: Integer, Max: 268435455, Default: "0", Value: "BYTES", Deprecated: "use 'max_packet_size'",
+		Status: Later, Harmless: none,
+		Doc:   "The largest payload in bytes that is passed on; larger ones are acknowledged and dropped; 0: no limit.",
+		place: func(t target) any { return &t.config.MessageSizeLimit },
 	},
-
-	// Messages.
 	{
-		Name: "allow_duplicate_messages", Scope: Global, Kind: Bool, Default: "true",
-		Doc:   "Send a message once for each of a client's subscriptions that match it, not once for all.",
+		Name: "memory_limit", Kind: Integer, Max: unbounded, Default: "0", Value: "BYTES", Status: Later, Harmless: none,
+		Doc:   "How much memory in bytes the broker may use before it takes no more; 0: no limit.",
+		place: func(t target) any { return &t.config.MemoryLimit },
+	},
+}
+
+var messageWords = []Word{
+	{
+		Name: "allow_duplicate_messages", Kind: Bool, Default: "true",
+		Doc:   "Send a message once for each of a client's subscriptions that match it, not once for all. Mosquitto calls the word deprecated.",
 		place: func(t target) any { return &t.config.AllowDuplicateMessages },
 	},
 	{
-		Name: "queue_qos0_messages", Scope: Global, Kind: Bool, Default: "false",
+		Name: "queue_qos0_messages", Kind: Bool, Default: "false",
 		Doc:   "Keep messages of QoS 0 for absent clients too.",
 		place: func(t target) any { return &t.config.QueueQoS0Messages },
 	},
 	{
-		Name: "retain_available", Scope: Global, Kind: Bool, Default: "true",
+		Name: "retain_available", Kind: Bool, Default: "true",
 		Doc:   "Retain messages; with false, clients that want it are disconnected.",
 		place: func(t target) any { return &t.config.RetainAvailable },
 	},
 	{
-		Name: "upgrade_outgoing_qos", Scope: Global, Kind: Bool, Default: "false",
-		Doc:   "Deliver with the QoS of the subscription even what was published with less.",
+		Name: "retain_expiry_interval", Kind: Integer, Min: 1, Max: unbounded, Value: "MINUTES",
+		Status: Inert, Why: "a retained message that has expired is never delivered, and its memory is freed by itself",
+		Doc:   "In Mosquitto, how often in minutes retained messages that have expired are removed.",
+		place: func(t target) any { return &t.config.RetainExpiryInterval },
+	},
+	{
+		Name: "upgrade_outgoing_qos", Kind: Bool, Default: "false",
+		Doc:   "Deliver with the QoS of the subscription even what was published with less, which the standard does not provide for.",
 		place: func(t target) any { return &t.config.UpgradeOutgoingQoS },
 	},
-
-	// Logging.
 	{
-		Name: "log_type", Scope: Global, Kind: List, Default: "error, warning, notice, information",
-		Doc:   "A kind of log line to write: error, warning, notice, information, debug, subscribe, unsubscribe, websockets, internal, none or all; may be repeated.",
-		place: func(t target) any { return &t.config.LogTypes },
+		Name: "persistent_client_expiration", Kind: Duration,
+		Doc:   "How long the session of an absent client is kept: a number and h, d, w, m (30 days) or y; for ever unless given.",
+		place: func(t target) any { return &t.config.PersistentClientExpiration },
 	},
 	{
-		Name: "log_dest", Scope: Global, Kind: List, Default: "stderr",
-		Doc:   "Where the log goes: stdout, stderr or none; may be repeated.",
-		place: func(t target) any { return &t.config.LogDests },
-	},
-	{
-		Name: "log_timestamp", Scope: Global, Kind: Bool, Default: "true",
-		Doc:   "Begin each line of the log with the time in seconds since 1970.",
-		place: func(t target) any { return &t.config.LogTimestamp },
-	},
-	{
-		Name: "connection_messages", Scope: Global, Kind: Bool, Default: "true",
-		Doc:   "Log when a client connects and disconnects.",
-		place: func(t target) any { return &t.config.ConnectionMessages },
+		Name: "retry_interval", Kind: Integer, Max: unbounded, Default: "20", Value: "SECONDS",
+		Status: Inert, Why: "messages are sent again when a client comes back, as the standard has it, and never while it is connected",
+		Doc:   "In Mosquitto before 1.5, when a message was sent again.",
+		place: func(t target) any { return &t.config.RetryInterval },
 	},
 }
 
-func maxQoS(name, deprecated string) Word {
-	return Word{
-		Name: name, Scope: DefaultListener, Kind: Integer, Max: 2, Default: "2", Deprecated: deprecated,
-		Doc:   "The highest QoS that clients may publish with.",
-		place: func(t target) any { return &t.listener.MaxQoS },
-	}
+var logWords = []Word{
+	{
+		Name: "log_dest", Kind: List, Default: "stderr", Choices: []string{"stdout", "stderr", "syslog", "topic", "file", "dlt", "android", "none"},
+		Value: "PLACE", Status: Later, Only: []string{"syslog", "topic", "file", "dlt", "android"},
+		Sample: "file /var/log/mosquitto/mosquitto.log",
+		Doc: "Where the log goes: stdout, stderr, syslog, topic (below $SYS/broker/log), file PATH or none, which wins over the others. " +
+			"May be repeated, with one file. dlt and android are for systems that this program does not run on.",
+		place: func(t target) any { return &t.config.Log.Dests },
+	},
+	{
+		Name: "log_type", Kind: List, Default: "error, warning, notice, information", Value: "TYPE",
+		Choices: []string{"error", "warning", "notice", "information", "debug", "subscribe", "unsubscribe", "websockets", "internal", "none", "all"},
+		Doc:     "A kind of log line to write: error, warning, notice, information, debug, subscribe, unsubscribe, websockets, internal, none or all. May be repeated; the first line takes the place of the default.",
+		place:   func(t target) any { return &t.config.Log.Types },
+	},
+	{
+		Name: "log_facility", Kind: Integer, Max: 7, Status: Later,
+		Doc:   "The facility of syslog: 0 to 7 for local0 to local7; daemon unless given.",
+		place: func(t target) any { return &t.config.Log.Facility },
+	},
+	{
+		Name: "log_timestamp", Kind: Bool, Default: "true",
+		Doc:   "Begin each line of the log with the time.",
+		place: func(t target) any { return &t.config.Log.Timestamp },
+	},
+	{
+		Name: "log_timestamp_format", Kind: String, Value: "FORMAT", Status: Later,
+		Sample: "%Y-%m-%dT%H:%M:%S",
+		Doc:    "How the time is written, in the language of strftime: %Y-%m-%dT%H:%M:%S. Unless given, it is the number of seconds since 1970.",
+		place:  func(t target) any { return &t.config.Log.TimestampFormat },
+	},
+	{
+		Name: "connection_messages", Kind: Bool, Default: "true",
+		Doc:   "Log when a client connects and disconnects.",
+		place: func(t target) any { return &t.config.Log.ConnectionMessages },
+	},
+	{
+		Name: "websockets_log_level", Kind: Integer, Max: unbounded, Default: "0",
+		Status: Inert, Why: "it is for libwebsockets, which this program does not use",
+		Doc:   "In Mosquitto, what libwebsockets logs.",
+		place: func(t target) any { return &t.config.WebSocketsLogLevel },
+	},
 }

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,7 +29,7 @@ type Options struct {
 const shutdownLimit = 5 * time.Second
 
 // Run serves until ctx is done, or until no listener is left, which is an
-// error. An error in the configuration is a *config.Problem.
+// error. An error in the configuration is a *config.Problem, or config.Problems.
 func Run(ctx context.Context, o Options) error {
 	ignoreBrokenPipes()
 	saveMemory()
@@ -48,7 +47,7 @@ func Run(ctx context.Context, o Options) error {
 	logger.Log(ctx, logs.LevelInformation, "broker starting", "version", o.Version)
 	logger.Log(ctx, logs.LevelInformation, "configuration loaded", "file", o.Config.File)
 	for _, w := range o.Config.Warnings {
-		logger.Warn("configuration warning", "text", w.Text)
+		logger.Warn("configuration warning", "text", w.Sentence())
 	}
 	listeners, err := open(ctx, o.Config, logger)
 	if err != nil {
@@ -180,49 +179,5 @@ func passOverSignals(logger *slog.Logger) (stop func()) {
 		signal.Stop(signals)
 		close(signals)
 		<-done
-	}
-}
-
-// maxFileBytes is more than any configuration has.
-const maxFileBytes = 16 << 20
-
-// Load reads the configuration of a file. An error is config.Problems.
-func Load(name string) (*config.Config, error) {
-	text, err := read(name)
-	if err != nil {
-		return nil, config.Problems{{
-			File: name, Text: fmt.Sprintf("Unable to open config file '%s'.", name), Remedy: remedy(err),
-		}}
-	}
-	return config.Parse(name, text)
-}
-
-func read(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err == nil && len(text) > maxFileBytes {
-		return nil, errTooLarge
-	}
-	return text, err
-}
-
-var errTooLarge = errors.New("it has more than 16 MiB")
-
-func remedy(err error) string {
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return "There is no such file: check its name after -c, or leave -c out to serve this machine only."
-	case errors.Is(err, os.ErrPermission):
-		return "The file may not be read by this user: change its mode or owner."
-	default:
-		var p *os.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return fmt.Sprintf("The reason is: %v.", err)
 	}
 }

@@ -49,7 +49,7 @@ func TestRun(t *testing.T) {
 func TestSilent(t *testing.T) {
 	t.Parallel()
 	c := config.New()
-	c.LogTypes = 0
+	c.Log.Types = 0
 	r := startConfig(t, c)
 	r.stop()
 	if err := r.result(t); err != nil || r.log.String() != "" {
@@ -96,20 +96,20 @@ func TestLoad(t *testing.T) {
 		}
 		return path
 	}
-	if c, err := Load(file("good", "max_qos 1", 0o600)); err != nil || c.Listeners[0].MaxQoS != 1 {
+	if c, err := Load(file("good", "max_qos 1", 0o600), nil); err != nil || c.Listeners[0].MaxQoS != 1 {
 		t.Errorf("got %v, %v", c, err)
 	}
 	for name, want := range map[string]string{
-		filepath.Join(dir, "none"):      "There is no such file",
+		filepath.Join(dir, "none"):      "There is no such file or directory: check the name.",
 		dir:                             "The reason is: is a directory.",
-		file("secret", "", 0o000):       "The file may not be read by this user",
+		file("secret", "", 0o000):       "This process may not read it: " + filepath.Join(dir, "secret") + " has mode 0000 and belongs to ",
 		file("bad", "max_qos 3", 0o600): "'max_qos' must be between 0 and 2 inclusive.",
 		file("long", string(make([]byte, maxFileBytes+1)), 0o600): "The reason is: it has more than 16 MiB.",
 	} {
 		if os.Geteuid() == 0 && strings.HasSuffix(name, "secret") {
 			continue // root may read everything
 		}
-		_, err := Load(name)
+		_, err := Load(name, nil)
 		var problems config.Problems
 		if !errors.As(err, &problems) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", name, err, want)

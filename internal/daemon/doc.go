@@ -7,7 +7,7 @@
 // Invariant: a configuration that cannot be served as it is written is not
 // served at all. Nothing is opened before all of it has been understood.
 //
-//	c, err := daemon.Load("mosquitto.conf")
+//	c, err := daemon.Load("mosquitto.conf", os.Environ())
 //	if err != nil {
 //		return err
 //	}

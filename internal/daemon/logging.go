@@ -9,15 +9,15 @@ import (
 
 // logOptions translates what c says of the log.
 func logOptions(c *config.Config, stdout, stderr io.Writer) logs.Options {
-	o := logs.Options{Types: logs.Types(c.LogTypes), Timestamp: c.LogTimestamp, ConnectionMessages: c.ConnectionMessages}
-	dests := c.LogDests
-	if dests&config.LogToNone != 0 {
+	o := logs.Options{Types: logs.Types(c.Log.Types), Timestamp: c.Log.Timestamp, ConnectionMessages: c.Log.ConnectionMessages}
+	dests := c.Log.Dests
+	if dests.None {
 		return o
 	}
-	if dests&config.LogToStdout != 0 {
+	if dests.Stdout {
 		o.Stdout = stdout
 	}
-	if dests&config.LogToStderr != 0 || o.Stdout == nil {
+	if dests.Stderr || o.Stdout == nil {
 		o.Stderr = stderr
 	}
 	return o

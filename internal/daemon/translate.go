@@ -10,8 +10,11 @@ import (
 )
 
 // translate turns c into the options of a broker, or tells why this version
-// cannot serve it. The error is a *config.Problem.
+// cannot serve it. The error is a *config.Problem, or several.
 func translate(c *config.Config) (broker.Options, error) {
+	if len(c.Refusals) > 0 {
+		return broker.Options{}, c.Refusals
+	}
 	if err := admit(c); err != nil {
 		return broker.Options{}, err
 	}
@@ -34,8 +37,8 @@ func translate(c *config.Config) (broker.Options, error) {
 		MaxQoS:                new(packet.QoS(l.MaxQoS)),
 		Versions:              versions(l.Versions),
 		RetainUnavailable:     !c.RetainAvailable,
-		RefuseEmptyClientID:   !c.AllowZeroLengthClientID,
-		AutoIDPrefix:          prefix(c, l),
+		RefuseEmptyClientID:   !c.SecurityOn(l).AllowZeroLengthClientID,
+		AutoIDPrefix:          c.AutoIDPrefixOn(l),
 		QueueQoS0:             c.QueueQoS0Messages,
 		UpgradeQoS:            c.UpgradeOutgoingQoS,
 		MergeOverlapping:      !c.AllowDuplicateMessages,
@@ -51,8 +54,8 @@ func admit(c *config.Config) error {
 			continue
 		}
 		p := &config.Problem{
-			File: c.File, Line: l.Line, Word: "allow_anonymous",
-			Text: fmt.Sprintf("Nobody could connect to port %d: 'allow_anonymous' is false, and users come with password files, which are not supported yet.", l.Port),
+			File: l.File, Line: l.Line, Word: "allow_anonymous",
+			Text: fmt.Sprintf("Nobody could connect to %v: 'allow_anonymous' is false, and users come with password files, which are not supported yet.", l),
 			Remedy: "Write 'allow_anonymous true' to let everybody in who can reach the port, " +
 				"or remove the listener to serve this machine only.",
 		}
@@ -70,14 +73,14 @@ func agree(c *config.Config) error {
 	for _, l := range c.Listeners[1:] {
 		if settings(c, l) != first {
 			return &config.Problem{
-				File: c.File, Line: l.Line,
-				Text:   fmt.Sprintf("The listeners of ports %d and %d differ, which is not supported yet.", c.Listeners[0].Port, l.Port),
+				File: l.File, Line: l.Line,
+				Text:   fmt.Sprintf("The listeners of %v and %v differ, which is not supported yet.", c.Listeners[0], l),
 				Remedy: "Give both the same protocol versions, max_qos, topic aliases and listener_auto_id_prefix.",
 			}
 		}
 		if limit(l.MaxConnections) > 0 || limit(c.Listeners[0].MaxConnections) > 0 {
 			return &config.Problem{
-				File: c.File, Line: l.Line, Word: "max_connections",
+				File: l.File, Line: l.Line, Word: "max_connections",
 				Text:   "'max_connections' with several listeners is not supported yet.",
 				Remedy: "Use 'global_max_connections'.",
 			}
@@ -86,11 +89,16 @@ func agree(c *config.Config) error {
 	return nil
 }
 
-// settings are those of l that have to be the same everywhere.
-func settings(c *config.Config, l *config.Listener) config.Settings {
+// shared are settings that have to be the same everywhere.
+type shared struct {
+	config.Settings
+	emptyClientID bool
+}
+
+func settings(c *config.Config, l *config.Listener) shared {
 	s := l.Settings
-	s.AllowAnonymous, s.MaxConnections, s.AutoIDPrefix = nil, 0, prefix(c, l)
-	return s
+	s.AllowAnonymous, s.MaxConnections, s.AutoIDPrefix = nil, 0, c.AutoIDPrefixOn(l)
+	return shared{s, c.SecurityOn(l).AllowZeroLengthClientID}
 }
 
 // limit turns a number of the language, of which 0 and -1 are no limit, into
@@ -117,13 +125,6 @@ func tighter(a, b int) int {
 		return max(a, b)
 	}
 	return min(a, b)
-}
-
-func prefix(c *config.Config, l *config.Listener) string {
-	if l.AutoIDPrefix != "" {
-		return l.AutoIDPrefix
-	}
-	return c.AutoIDPrefix
 }
 
 func versions(set config.Versions) []packet.Version {

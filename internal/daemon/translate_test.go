@@ -70,7 +70,7 @@ func TestCheck(t *testing.T) {
 		{"allow_anonymous false", "Nobody could connect to port 1883: 'allow_anonymous' is false, and users come with password files, which are not supported yet.\n" +
 			"Remove 'allow_anonymous false' to serve every program of this machine."},
 		{"allow_anonymous true\nlistener 1883\nlistener 1884\nlistener_allow_anonymous false", "Nobody could connect to port 1884"},
-		{"allow_anonymous true\nlistener 1883\nlistener 1884\nmax_qos 1", "The listeners of ports 1883 and 1884 differ, which is not supported yet.\nError found at a.conf:3. Give both"},
+		{"allow_anonymous true\nlistener 1883\nlistener 1884\nmax_qos 1", "The listeners of port 1883 and port 1884 differ, which is not supported yet.\nError found at a.conf:3. Give both"},
 		{"allow_anonymous true\nlistener 1883\nmax_connections 5\nlistener 1884\n", "'max_connections' with several listeners is not supported yet.\nError found at a.conf:4. Use 'global_max_connections'."},
 	} {
 		err := Check(parse(t, tt.text))

@@ -76,7 +76,7 @@ func TestLines(t *testing.T) {
 		{LevelInformation, msgOpening, []any{"listener", "[::1]:1883"}, "Opening ipv6 listen socket on port 1883."},
 		{LevelInformation, msgOpening, []any{"listener", "[::]:1883"}, "Opening ipv4 and ipv6 listen socket on port 1883."},
 		{slog.LevelInfo, msgAnonymous, []any{"listener", "[::]:1883"}, "Everybody who can reach it may use port 1883 (allow_anonymous true)."},
-		{slog.LevelWarn, msgConfiguration, []any{"text", "not supported yet: user (line 3)"}, "Warning: not supported yet: user (line 3)."},
+		{slog.LevelWarn, msgConfiguration, []any{"text", "a.conf:3: 'user' is not supported yet."}, "Warning: a.conf:3: 'user' is not supported yet."},
 		{slog.LevelWarn, msgSignal, []any{"signal", "hangup"}, "Warning: Signal 'hangup' asks for what is not supported yet; nothing changes."},
 		{slog.LevelError, "listener failed", []any{"err", errors.New("bad\nthing")}, `Error: listener failed: err bad\nthing.`},
 		{slog.LevelDebug, "said", []any{"client", "x", "topic", ""}, `said: client x, topic "".`},

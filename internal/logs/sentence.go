@@ -83,7 +83,7 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 		}
 		return append(appendText(append(b, "Config loaded from "...), a.text("file")), '.')
 	case msgConfiguration:
-		return append(appendText(b, a.text("text")), '.')
+		return appendText(b, a.text("text"))
 	case msgOpening:
 		return appendPort(append(append(append(b, "Opening "...), family(a.text("listener"))...), " listen socket on port "...), a, ".")
 	case msgLocalOnly:

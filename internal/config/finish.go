@@ -1,0 +1,80 @@
+package config
+
+import "fmt"
+
+// finish checks what only the whole configuration tells.
+func (p *parser) finish() {
+	c := p.config
+	if len(c.Listeners) == 0 {
+		c.Listeners = []*Listener{newListener(DefaultPort)}
+	}
+	if p.createdBy != "" && len(c.Listeners) > 1 {
+		p.report(&Problem{
+			Class: Pointless, File: p.created.file, Line: p.created.line, Word: p.createdBy,
+			Text:   fmt.Sprintf("'%s' stands before any listener of its file and so opens port %d too", p.createdBy, p.defaultListener.Port),
+			Remedy: "Write it below the 'listener' that it is for.",
+		})
+	}
+	for _, l := range c.Listeners {
+		p.report(at(checkTLS(l), l.File, l.Line))
+		p.report(at(checkProxy(l), l.File, l.Line))
+	}
+	for _, b := range c.Bridges {
+		p.report(at(checkBridge(b), b.File, b.Line))
+	}
+}
+
+// at gives a problem its place.
+func at(problem *Problem, file string, line int) *Problem {
+	if problem != nil {
+		problem.File, problem.Line = file, line
+	}
+	return problem
+}
+
+func checkTLS(l *Listener) *Problem {
+	switch t := &l.TLS; {
+	case t.CertFile != "" && t.KeyFile == "":
+		return &Problem{Word: "certfile", Text: "Both certfile and keyfile must be provided.", Remedy: "Name the private key of the certificate with 'keyfile'."}
+	case t.CertFile == "" && t.KeyFile != "":
+		return &Problem{Word: "keyfile", Text: "Both certfile and keyfile must be provided.", Remedy: "Name the certificate of the key with 'certfile'."}
+	case t.CertFile == "" && t.CAFile != "":
+		return &Problem{Word: "cafile", Text: "The 'cafile' option requires certfile and keyfile.", Remedy: "Give the listener a certificate, or remove the line: without one it does not speak TLS."}
+	}
+	return nil
+}
+
+func checkProxy(l *Listener) *Problem {
+	if l.EnableProxyProtocol != 2 {
+		return nil
+	}
+	const remedy = "The proxy ends TLS: use 'enable_proxy_protocol 1', or remove what is about certificates."
+	switch t := &l.TLS; {
+	case t.UseSubjectAsUsername:
+		return &Problem{Word: "use_subject_as_username", Text: "use_subject_as_username cannot be used with 'enable_proxy_protocol 2'.", Remedy: remedy}
+	case t.CertFile != "":
+		return &Problem{Word: "certfile", Text: "certfile and keyfile cannot be used with 'enable_proxy_protocol 2'.", Remedy: remedy}
+	}
+	return nil
+}
+
+func checkBridge(b *Bridge) *Problem {
+	what := func(text, word, remedy string) *Problem {
+		return &Problem{Word: word, Text: "Invalid bridge configuration: " + text, Remedy: remedy}
+	}
+	switch t := &b.TLS; {
+	case len(b.Addresses) == 0:
+		return what("no remote addresses defined.", "address", "Write 'address HOST' below the connection.")
+	case len(b.Topics) == 0:
+		return what("no topics defined.", "topic", "Write which messages pass below the connection, as in 'topic # both'.")
+	case t.PSK != "" && t.Identity == "":
+		return what("missing bridge_identity.", "bridge_identity", "A key belongs to an identity: name it.")
+	case t.Identity != "" && t.PSK == "":
+		return what("missing bridge_psk.", "bridge_psk", "Give the key of the identity.")
+	case t.PSK != "" && t.certificates():
+		return what("both certificates and a pre-shared key.", "bridge_psk", "Use either; remove the words of the other.")
+	case (t.CertFile == "") != (t.KeyFile == ""):
+		return what("bridge_certfile and bridge_keyfile go together.", "bridge_certfile", "Name both or none.")
+	}
+	return nil
+}

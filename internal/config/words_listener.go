@@ -1,0 +1,202 @@
+package config
+
+var listenerWords = []Word{
+	{
+		Name: "listener", Scope: Opening, Kind: Form, Value: "PORT [ADDRESS]", Status: Refused, Only: []string{"unix"},
+		Sample: "1883",
+		Doc: "Listen on a port, at all addresses or at the one that follows; the words of a listener come below it. With port 0, what follows is the " +
+			"path of a unix socket. May be repeated. Any listener, port or bind_address opens the broker to the network, and then allow_anonymous is false unless given.",
+	},
+	{
+		Name: "port", Scope: Opening, Kind: Integer, Min: 1, Max: 65535, Value: "PORT", Default: "1883", Deprecated: "use 'listener'",
+		Doc: "The port of the default listener.",
+	},
+	{
+		Name: "bind_address", Scope: Opening, Kind: String, Value: "ADDRESS", Deprecated: "use 'listener PORT ADDRESS'",
+		Sample: "192.168.1.2",
+		Doc:    "The address of the default listener.",
+	},
+	{
+		Name: "bind_interface", Scope: DefaultListener, Kind: String, Value: "DEVICE", Status: Refused,
+		Sample: "eth0",
+		Doc:    "Listen at the addresses of one network device only, such as eth0.",
+		place:  func(t target) any { return &t.listener.BindInterface },
+	},
+	{
+		Name: "socket_domain", Scope: DefaultListener, Kind: Choice, Choices: []string{"ipv4", "ipv6"}, Status: Refused,
+		Doc:   "Listen at addresses of IPv4 or IPv6 only.",
+		place: func(t target) any { return &t.listener.SocketDomain },
+	},
+	{
+		Name: "protocol", Scope: DefaultListener, Kind: Choice, Choices: []string{"mqtt", "websockets", "http_api"}, Default: "mqtt",
+		Status: Refused, Only: []string{"websockets", "http_api"},
+		Doc:   "What is spoken on the listener: mqtt, mqtt in websockets, or http_api, which tells of the broker.",
+		place: func(t target) any { return &t.listener.Protocol },
+	},
+	{
+		Name: "accept_protocol_versions", Scope: PerListener, Kind: List, Value: "VERSIONS", Last: true,
+		Sample: "4,5",
+		Doc:    "The versions of MQTT that are served: a list of 3 for 3.1, 4 for 3.1.1 and 5 for 5.0, such as 4,5; all unless given.",
+		place:  func(t target) any { return &t.listener.Versions },
+	},
+	{
+		Name: "max_connections", Scope: DefaultListener, Kind: Integer, Min: -1, Max: unbounded, Default: "-1",
+		Doc:   "How many clients may be connected to the listener; 0 and -1: no limit.",
+		place: func(t target) any { return &t.listener.MaxConnections },
+	},
+	{
+		Name: "max_qos", Aliases: []string{"maximum_qos"}, Scope: DefaultListener, Kind: Integer, Max: 2, Default: "2",
+		Doc:   "The highest QoS that clients may publish with.",
+		place: func(t target) any { return &t.listener.MaxQoS },
+	},
+	{
+		Name: "max_topic_alias", Scope: PerListener, Kind: Integer, Max: 65535, Default: "10",
+		Doc:   "How many topic aliases a client of MQTT 5.0 may use; 0: none.",
+		place: func(t target) any { return &t.listener.MaxTopicAlias },
+	},
+	{
+		Name: "max_topic_alias_broker", Scope: PerListener, Kind: Integer, Max: 65535, Default: "10",
+		Doc:   "How many topic aliases the broker uses towards a client that allows them; 0: none.",
+		place: func(t target) any { return &t.listener.MaxTopicAliasBroker },
+	},
+	{
+		Name: "mount_point", Scope: PerListener, Kind: String, Value: "PREFIX", Last: true, Status: Refused,
+		Sample: "tenant1/",
+		Doc:    "Put this before all topics of the clients of the listener, who do not see it: they are by themselves. It has no wildcards.",
+		place:  func(t target) any { return &t.listener.MountPoint },
+	},
+	{
+		Name: "listener_allow_anonymous", Scope: PerListener, Kind: Bool,
+		Doc:   "What allow_anonymous says, for this listener.",
+		place: func(t target) any { return &t.listener.AllowAnonymous },
+	},
+	{
+		Name: "listener_auto_id_prefix", Scope: PerListener, Kind: String, Max: 50,
+		Doc:   "What auto_id_prefix says, for this listener.",
+		place: func(t target) any { return &t.listener.AutoIDPrefix },
+	},
+	{
+		Name: "use_username_as_clientid", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
+		Doc:   "Take the user name for the client identifier; clients without a user name are refused.",
+		place: func(t target) any { return &t.listener.UseUsernameAsClientID },
+	},
+	{
+		Name: "enable_proxy_protocol", Scope: PerListener, Kind: Integer, Min: 1, Max: 2, Value: "VERSION", Status: Refused,
+		bounds: "enable_proxy_protocol must be 1 or 2.",
+		Sample: "2",
+		Doc: "Expect each connection to begin with a PROXY header of version 1 or 2, in which a proxy such as haproxy tells where the client is; others are " +
+			"refused. With 2 the proxy ends TLS, and words about certificates of the listener cannot be used.",
+		place: func(t target) any { return &t.listener.EnableProxyProtocol },
+	},
+	{
+		Name: "proxy_protocol_v2_require_tls", Scope: PerListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
+		Doc:   "Refuse connections of which the PROXY header does not say that the client used TLS.",
+		place: func(t target) any { return &t.listener.ProxyProtocolV2RequireTLS },
+	},
+	{
+		Name: "http_dir", Scope: PerListener, Kind: String, Value: "DIRECTORY", Status: Later,
+		Sample: "/usr/share/mosquitto/dashboard",
+		Doc:    "A directory of files that a listener with 'protocol http_api' serves.",
+		place:  func(t target) any { return &t.listener.HTTPDir },
+	},
+	{
+		Name: "websockets_origin", Scope: PerListener, Kind: List, Value: "ORIGIN", Status: Refused,
+		Sample: "https://example.org",
+		Doc:    "The origin of web pages that may connect, such as https://example.org; all unless given. May be repeated.",
+		place:  func(t target) any { return &t.listener.WebSocketsOrigins },
+	},
+}
+
+var tlsWords = []Word{
+	{
+		Name: "certfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Sample: "/etc/mosquitto/certs/server.crt",
+		Doc:    "The certificate of the listener and those that lead to its authority, as PEM; it turns TLS on. It is read again on a reload.",
+		place:  func(t target) any { return &t.listener.TLS.CertFile },
+	},
+	{
+		Name: "keyfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Sample: "/etc/mosquitto/certs/server.key",
+		Doc:    "The private key of certfile, as PEM. It is read again on a reload.",
+		place:  func(t target) any { return &t.listener.TLS.KeyFile },
+	},
+	{
+		Name: "cafile", Scope: PerListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Sample: "/etc/mosquitto/certs/ca.crt",
+		Doc:    "The certificates of the authorities that certificates of clients must come from, as PEM.",
+		place:  func(t target) any { return &t.listener.TLS.CAFile },
+	},
+	{
+		Name: "capath", Scope: DefaultListener, Kind: String, Value: "DIRECTORY", Last: true, Status: Refused,
+		Doc:   "The same as a directory, prepared with 'openssl rehash'.",
+		place: func(t target) any { return &t.listener.TLS.CAPath },
+	},
+	{
+		Name: "crlfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Doc:   "The certificates of clients that are revoked, as PEM.",
+		place: func(t target) any { return &t.listener.TLS.CRLFile },
+	},
+	{
+		Name: "require_certificate", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
+		Doc:   "Refuse clients without a valid certificate.",
+		place: func(t target) any { return &t.listener.TLS.RequireCertificate },
+	},
+	{
+		Name: "use_identity_as_username", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
+		Doc:   "Take the common name of a client's certificate, or its PSK identity, for the user name.",
+		place: func(t target) any { return &t.listener.TLS.UseIdentityAsUsername },
+	},
+	{
+		Name: "use_subject_as_username", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
+		Doc:   "Take the whole subject of a client's certificate for the user name, as in CN=pump,O=Works.",
+		place: func(t target) any { return &t.listener.TLS.UseSubjectAsUsername },
+	},
+	{
+		Name: "disable_client_cert_date_checks", Scope: PerListener, Kind: Bool, Default: "false", Status: Later, Harmless: off,
+		Doc:   "Accept certificates of clients that have expired or are not valid yet, for devices without a clock.",
+		place: func(t target) any { return &t.listener.TLS.DisableClientCertDateChecks },
+	},
+	{
+		Name: "tls_version", Scope: PerListener, Kind: Choice, Choices: []string{"tlsv1.3", "tlsv1.2", "tlsv1.1"}, Default: "tlsv1.2", Status: Refused,
+		Doc:   "The least version of TLS that is served.",
+		place: func(t target) any { return &t.listener.TLS.Version },
+	},
+	{
+		Name: "ciphers", Scope: DefaultListener, Kind: String, Value: "LIST", Last: true, Status: Refused,
+		Sample: "ECDHE+AESGCM",
+		Doc:    "The ciphers for TLS 1.2, in OpenSSL's language, such as ECDHE+AESGCM.",
+		place:  func(t target) any { return &t.listener.TLS.Ciphers },
+	},
+	{
+		Name: "ciphers_tls1.3", Scope: DefaultListener, Kind: String, Value: "LIST", Last: true, Status: Refused,
+		Sample: "TLS_AES_128_GCM_SHA256",
+		Doc:    "The ciphers for TLS 1.3, with colons between them.",
+		place:  func(t target) any { return &t.listener.TLS.CiphersTLS13 },
+	},
+	{
+		Name: "dhparamfile", Scope: PerListener, Kind: String, Value: "PATH", Last: true,
+		Status: Inert, Why: "nobody needs Diffie-Hellman parameters of their own any more",
+		Doc:   "In old Mosquitto, Diffie-Hellman parameters.",
+		place: func(t target) any { return &t.listener.TLS.DHParamFile },
+	},
+	{
+		Name: "psk_hint", Scope: DefaultListener, Kind: String, Status: Refused,
+		Doc:   "A text that clients are sent; it turns TLS with pre-shared keys on, which psk_file has.",
+		place: func(t target) any { return &t.listener.TLS.PSKHint },
+	},
+	{
+		Name: "tls_engine", Scope: DefaultListener, Kind: String, Value: "ENGINE", Status: Refused,
+		Doc:   "An engine of OpenSSL, such as pkcs11.",
+		place: func(t target) any { return &t.listener.TLS.Engine },
+	},
+	{
+		Name: "tls_keyform", Scope: DefaultListener, Kind: Choice, Choices: []string{"pem", "engine"}, Default: "pem", Status: Refused, Harmless: []string{"pem"},
+		Doc:   "Whether keyfile is a file or a key of the engine.",
+		place: func(t target) any { return &t.listener.TLS.KeyForm },
+	},
+	{
+		Name: "tls_engine_kpass_sha1", Scope: DefaultListener, Kind: String, Value: "HEX", Secret: true, Status: Refused,
+		Doc:   "The SHA-1 hash of the engine's password.",
+		place: func(t target) any { return &t.listener.TLS.EngineKeyPassSHA1 },
+	},
+}
