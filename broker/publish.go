@@ -251,9 +251,10 @@ func (c *conn) applyAck(s *scratch, p packet.Packet) (claimed bool) {
 	case *packet.Puback:
 		state.Puback(out, s.now, p)
 	case *packet.Pubrec:
-		before := out.Len()
-		state.Pubrec(out, s.now, p)
-		c.owe(out.Len() - before)
+		if answer, _, ok := state.Pubrec(out, s.now, p); ok {
+			s.pubrel = answer
+			c.reply(s, &s.pubrel)
+		}
 	case *packet.Pubcomp:
 		state.Pubcomp(out, s.now, p)
 	}

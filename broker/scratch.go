@@ -20,8 +20,9 @@ type scratch struct {
 	delivery session.Delivery
 	targets  []target      // of a message that is not from a connection
 	replies  []byte        // to the client that is being served, sent at the commit point
-	puback   packet.Puback // reused, as are the next two
+	puback   packet.Puback // reused, as are the next three
 	pubrec   packet.Pubrec
+	pubrel   packet.Pubrel
 	pubcomp  packet.Pubcomp
 	answered int     // messages of QoS 1 and 2 answered in replies
 	touched  []*conn // claimed by deliver, to be flushed

@@ -10,33 +10,36 @@ import (
 // which counts the same [MQTT-4.4.0-2]. It fills the window again.
 func (s *Session) Puback(out *Output, now time.Time, p *packet.Puback) {
 	if f, i := s.flight(p.PacketID); f != nil && f.qos == packet.AtLeastOnce {
-		s.sending.finish(f, i)
+		s.finish(f, i)
 		s.Fill(out, now)
 	}
 }
 
-// Pubrec takes a PUBREC of the client and appends the PUBREL to out
-// [MQTT-4.3.3-4]. From now on the PUBLISH is never sent again [MQTT-4.3.3-6].
-func (s *Session) Pubrec(out *Output, now time.Time, p *packet.Pubrec) {
+// Pubrec takes a PUBREC of the client. If ok, answer is to be sent [MQTT-4.3.3-4],
+// once it is stored that the message with this number, unless it is zero, is
+// released: from now on the PUBLISH is never sent again [MQTT-4.3.3-6].
+func (s *Session) Pubrec(out *Output, now time.Time, p *packet.Pubrec) (answer packet.Pubrel, number uint64, ok bool) {
+	answer.PacketID = p.PacketID
 	f, i := s.flight(p.PacketID)
 	switch {
 	case f == nil || f.qos != packet.ExactlyOnce:
-		if !p.ReasonCode.Failed() {
-			s.pubrel(out, p.PacketID)
-		}
+		return answer, 0, !p.ReasonCode.Failed()
 	case p.ReasonCode.Failed():
-		s.sending.finish(f, i)
+		s.finish(f, i)
 		s.Fill(out, now)
+		return answer, 0, false
+	case f.phase == released:
+		return answer, 0, true
 	default:
 		f.phase = released
-		s.pubrel(out, p.PacketID)
+		return answer, f.number, true
 	}
 }
 
 // Pubcomp takes a PUBCOMP of the client, which ends a QoS 2 delivery.
 func (s *Session) Pubcomp(out *Output, now time.Time, p *packet.Pubcomp) {
 	if f, i := s.flight(p.PacketID); f != nil && f.phase == released {
-		s.sending.finish(f, i)
+		s.finish(f, i)
 		s.Fill(out, now)
 	}
 }
@@ -55,6 +58,9 @@ func (s *Session) Room(out *Output) bool {
 		return false
 	}
 	q := s.sending
+	if q != nil && s.durable {
+		return q.queue.len()+q.held.len() < maxHeldReplay
+	}
 	return q == nil || q.queue.len() == 0 && q.sent == q.window.len() && q.room(s, 0)
 }
 
@@ -93,7 +99,7 @@ func (s *Session) Queued() (messages, bytes int) {
 	if s.sending == nil {
 		return 0, 0
 	}
-	return s.sending.queue.len(), s.sending.queuedBytes
+	return s.sending.queued(), s.sending.queuedBytes
 }
 
 // Orphan is a message of a shared subscription that an ended session leaves
@@ -104,7 +110,7 @@ type Orphan struct {
 }
 
 // Orphans are the messages of shared subscriptions which the client has not
-// acknowledged, in order. What was sent with QoS 2 is not among them
+// acknowledged, in order, but for those in the store only. What was sent with QoS 2 is not among them
 // [MQTT-4.8.2-5].
 func (s *Session) Orphans() (orphans []Orphan) {
 	if s.sending == nil {
@@ -119,6 +125,11 @@ func (s *Session) Orphans() (orphans []Orphan) {
 	for i := range s.sending.queue.len() {
 		if e := s.sending.queue.at(i); e.sub.Share != "" {
 			orphans = append(orphans, Orphan{e.message, e.sub.Share})
+		}
+	}
+	for i := range s.sending.held.len() {
+		if h := s.sending.held.at(i); h.sub.Share != "" && !h.failed {
+			orphans = append(orphans, Orphan{h.message, h.sub.Share})
 		}
 	}
 	return orphans

@@ -34,6 +34,8 @@ type model struct {
 	toComp   []uint16
 	open     map[uint16]int // under way on this connection, by identifier: the number
 	received map[uint16]int // QoS 2 that the client has got and not seen released
+
+	store *diary // of a durable session; nil: an ordinary one
 }
 
 func newModel(l session.Limits) *model {
@@ -56,7 +58,10 @@ func (m *model) step(op, arg byte) error {
 		return m.acknowledge(&m.toAck, arg, func(id uint16) { m.session.Puback(&m.out, m.now, puback(id)) })
 	case 5:
 		return m.acknowledge(&m.toRec, arg, func(id uint16) {
-			m.session.Pubrec(&m.out, m.now, &packet.Pubrec{Ack: packet.Ack{PacketID: id}})
+			if answer, n, ok := m.session.Pubrec(&m.out, m.now, &packet.Pubrec{Ack: packet.Ack{PacketID: id}}); ok {
+				m.store.release(n)
+				m.out.Packet(&answer, packet.V5, 0)
+			}
 		})
 	case 6:
 		return m.acknowledge(&m.toComp, arg, func(id uint16) {
@@ -107,6 +112,9 @@ func (m *model) push(arg byte) {
 	m.pushed = append(m.pushed, kept && qos > 0)
 	m.arrived = append(m.arrived, false)
 	m.topics = append(m.topics, topic)
+	if outcome == session.Held {
+		m.store.hold(number, m.session.LastHeld())
+	}
 }
 
 func (m *model) acknowledge(list *[]uint16, arg byte, f func(uint16)) error {

@@ -13,6 +13,7 @@ type Outcome byte
 // The outcomes of Push.
 const (
 	Sent     Outcome = iota // on its way: in the output
+	Held                    // of a durable session: waits until it is stored
 	Queued                  // waits for the window or for the client
 	Absent                  // QoS 0, and the client is not connected
 	Behind                  // dropped: QoS 0, and the client reads too slowly
@@ -50,11 +51,14 @@ func (s *Session) push(out *Output, now time.Time, d *Delivery, sub *Subscriptio
 		return s.pushQoS0(out, now, d, sub, retain)
 	}
 	q := s.use()
+	if s.durable {
+		return s.hold(now, d, sub, qos, retain)
+	}
 	if !s.Connected() || q.queue.len() > 0 || q.sent < q.window.len() || q.window.len() == maxWindow ||
 		!q.room(s, len(d.message.Payload)) || s.stalled(out) {
 		return s.enqueue(now, d, sub, qos, retain)
 	}
-	e := entry{d.Keep(), sub, qos, retain}
+	e := entry{message: d.Keep(), sub: sub, qos: qos, retain: retain}
 	id := q.id(q.window.len())
 	if !s.write(out, now, d, &e, id, false) {
 		return TooLarge
@@ -73,7 +77,7 @@ func (s *Session) pushQoS0(out *Output, now time.Time, d *Delivery, sub *Subscri
 	case s.stalled(out):
 		return Behind
 	}
-	e := entry{d.message, sub, packet.AtMostOnce, retain}
+	e := entry{message: d.message, sub: sub, retain: retain}
 	if !s.write(out, now, d, &e, 0, false) {
 		return TooLarge
 	}
@@ -96,29 +100,47 @@ func (s *Session) stalled(out *Output) bool {
 
 func (s *Session) enqueue(now time.Time, d *Delivery, sub *Subscription, qos packet.QoS, retain bool) Outcome {
 	q, size := s.sending, len(d.message.Payload)
-	for s.full(size) {
-		if q.queue.len() == 0 || !q.queue.at(0).message.Expired(now) {
-			return Full
-		}
-		q.next() // what nobody may get any more makes room
+	if !s.makeRoom(now, size) {
+		return Full
 	}
-	q.queue.push(entry{d.Keep(), sub, qos, retain})
+	q.queue.push(entry{message: d.Keep(), sub: sub, qos: qos, retain: retain})
+	q.loadedBytes += size
 	q.queuedBytes += size
 	return Queued
+}
+
+// makeRoom reports whether the queue takes a payload of this size. What nobody
+// may get any more makes room.
+func (s *Session) makeRoom(now time.Time, size int) bool {
+	q := s.sending
+	for s.full(size) {
+		if q.queue.len() == 0 || !q.queue.at(0).message.Expired(now) {
+			return false
+		}
+		e := q.next()
+		s.end(&e)
+	}
+	return true
 }
 
 // full reports whether the queue has no room for a payload of this size.
 func (s *Session) full(size int) bool {
 	q, l := s.sending, s.limits
-	return l.MaxQueued > 0 && q.queue.len() >= l.MaxQueued || l.MaxQueuedBytes > 0 && q.queuedBytes+size > l.MaxQueuedBytes
+	return l.MaxQueued > 0 && q.queued() >= l.MaxQueued || l.MaxQueuedBytes > 0 && q.queuedBytes+size > l.MaxQueuedBytes
 }
 
 // next takes the oldest message out of the queue.
 func (q *sending) next() entry {
 	e := q.queue.pop()
-	q.queuedBytes -= len(e.message.Payload)
+	q.loadedBytes -= len(e.message.Payload)
+	if q.queuedBytes -= len(e.message.Payload); q.queued() == 0 {
+		q.queuedBytes = 0 // also of what was lost from the store
+	}
 	return e
 }
+
+// queued is how many messages wait, wherever.
+func (q *sending) queued() int { return q.queue.len() + q.held.len() + q.paged }
 
 // launch puts a message that was sent at the end of the window.
 func (q *sending) launch(e entry) {
@@ -152,16 +174,22 @@ func (s *Session) fillOne(q *sending, out *Output, now time.Time) bool {
 	if next.qos > packet.AtMostOnce && (q.window.len() == maxWindow || !q.room(s, len(next.message.Payload))) {
 		return false
 	}
+	if next.number > 0 && !q.align(next.number) {
+		return false
+	}
 	e := q.next()
 	if e.message.Expired(now) || s.foreign(e.message) || !s.allowed(e.message) { // [MQTT-3.3.2-5]
+		s.end(&e)
 		return true
 	}
 	if e.qos == packet.AtMostOnce {
 		s.write(out, now, nil, &e, 0, false)
 		return true
 	}
-	if s.write(out, now, nil, &e, q.id(q.window.len()), false) {
+	if s.write(out, now, nil, &e, q.id(q.window.len()), e.number > 0 && e.number <= q.restored) {
 		q.launch(e)
+	} else {
+		s.end(&e)
 	}
 	return true
 }
@@ -186,7 +214,7 @@ func (s *Session) resend(q *sending, out *Output, now time.Time) bool {
 		return true
 	}
 	if s.foreign(f.message) || !s.allowed(f.message) || !s.write(out, now, nil, &f.entry, id, true) { // [MQTT-3.3.1-1]
-		q.finish(f, i)
+		s.finish(f, i)
 	}
 	return true
 }

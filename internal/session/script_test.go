@@ -220,7 +220,7 @@ func (p *player) limit(words string) error {
 
 var outcomes = map[session.Outcome]string{
 	session.Sent: "sent", session.Queued: "queued", session.Absent: "absent", session.Behind: "behind",
-	session.Full: "full", session.TooLarge: "too large",
+	session.Full: "full", session.Held: "held", session.TooLarge: "too large",
 }
 
 // push reads options of the subscription before the PUBLISH.
@@ -291,7 +291,9 @@ func (p *player) client(text string) error {
 	case *packet.Puback:
 		p.session.Puback(&p.out, p.now, c)
 	case *packet.Pubrec:
-		p.session.Pubrec(&p.out, p.now, c)
+		if answer, _, ok := p.session.Pubrec(&p.out, p.now, c); ok {
+			p.out.Packet(&answer, p.version, 0)
+		}
 	case *packet.Pubcomp:
 		p.session.Pubcomp(&p.out, p.now, c)
 	case *packet.Pubrel:

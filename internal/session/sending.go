@@ -8,6 +8,8 @@ type entry struct {
 	sub     *Subscription
 	qos     packet.QoS
 	retain  bool
+	number  uint64 // of a durable session: what it is stored under; else zero
+	body    uint64 // where the store keeps the message; zero: with the entry
 }
 
 // flight is a message under way. Its packet identifier follows from its place
@@ -38,7 +40,15 @@ type sending struct {
 	bytes  int    // payload bytes of the open ones
 
 	queue       ring[entry]
-	queuedBytes int
+	loadedBytes int // payload bytes in queue
+	queuedBytes int // in queue and held, and of what is paged
+
+	// Of a durable session.
+	number    uint64        // of the message that came last
+	restored  uint64        // up to this number they may have been sent before the process began
+	held      ring[holding] // what is being stored
+	paged     int           // how many follow the queue in the store only
+	pagedFrom uint64        // the number of the first of them
 }
 
 // maxWindow is how many packet identifiers there are.
@@ -70,7 +80,9 @@ func (q *sending) find(id uint16) (f *flight, i int) {
 }
 
 // finish ends the flight at i.
-func (q *sending) finish(f *flight, i int) {
+func (s *Session) finish(f *flight, i int) {
+	q := s.sending
+	s.end(&f.entry)
 	if i < q.sent {
 		q.open--
 		q.bytes -= len(f.message.Payload)

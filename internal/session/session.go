@@ -28,6 +28,8 @@ type Session struct {
 	receiving     packetIDs       // QoS 2, from the client, until PUBREL
 	sending       *sending        // to the client; nil until QoS 1 or 2 is used
 	expiry        uint32          // Session Expiry Interval in seconds
+	durable       bool            // messages of QoS 1 and 2 are stored
+	ended         []Ended         // what need not be stored any more
 
 	// What lasts as long as one connection.
 	version           packet.Version // zero: not connected
@@ -44,6 +46,8 @@ type Limits struct {
 	MaxInflightBytes int    // payload bytes of the same
 	MaxQueued        int    // messages that wait for the window or the client
 	MaxQueuedBytes   int    // payload bytes of the same
+	MaxLoaded        int    // messages of a durable queue in memory; what follows is in the store only
+	MaxLoadedBytes   int    // payload bytes of the same
 	MaxPending       int    // bytes waiting for the socket beyond which QoS 0 is dropped
 	QueueQoS0        bool   // QoS 0 waits for an absent client too
 	UpgradeQoS       bool   // deliver with the QoS of the subscription
@@ -110,7 +114,7 @@ func (s *Session) Detach() {
 func (s *Session) Discard() {
 	s.Detach()
 	s.Will, s.Allow, s.subscriptions, s.sending = nil, nil, nil, nil
-	s.receiving, s.inherited = packetIDs{}, 0
+	s.receiving, s.inherited, s.ended = packetIDs{}, 0, nil
 }
 
 // Connected reports whether there is a Network Connection.
