@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,14 +24,31 @@ type retained struct {
 	stale atomic.Bool
 }
 
-// retainedMessages are all of them. The quotas hold for every way a message
-// comes in.
+// quota is what counts against the limits, or does not.
+type quota struct{ messages, bytes int }
+
+// count adds a message, n times its payload; n is 1 or -1.
+func (r *retainedMessages) count(m *packet.Message, n int) {
+	r.bytes += n * len(m.Payload)
+	if reserved(m.Topic) {
+		r.own.messages += n
+		r.own.bytes += n * len(m.Payload)
+	}
+}
+
+// reserved reports whether only the program publishes to a topic: what it says
+// of itself is bounded by what it is, and takes no room from others.
+func reserved(topic string) bool { return strings.HasPrefix(topic, "$SYS/") }
+
+// retainedMessages are all of them. The quotas hold for every way a message of
+// others comes in.
 type retainedMessages struct {
 	broker *Broker
 
 	mu    sync.RWMutex
 	names topic.Names[*retained]
 	bytes int
+	own   quota     // of those, what the broker says of itself
 	order uint64    // of the message that was stored last
 	swept time.Time // when sweep looked last
 }
@@ -47,13 +65,13 @@ func (r *retainedMessages) store(m *packet.Message, origin *client) error {
 		size = len(old.message.Payload)
 	}
 	full := func() bool {
-		return !exists && r.names.Len() >= o.MaxRetained || r.bytes-size+len(m.Payload) > o.MaxRetainedBytes
+		return !exists && r.names.Len()-r.own.messages >= o.MaxRetained || r.bytes-r.own.bytes-size+len(m.Payload) > o.MaxRetainedBytes
 	}
-	if len(m.Payload) > 0 && full() && (!r.sweep(old) || full()) {
+	if len(m.Payload) > 0 && !reserved(m.Topic) && full() && (!r.sweep(old) || full()) {
 		return fmt.Errorf("retained messages have reached their limit: %w", packet.QuotaExceeded)
 	}
-	r.bytes += len(m.Payload) - size
 	if exists {
+		r.count(old.message, -1)
 		old.stale.Store(true)
 	}
 	if len(m.Payload) == 0 { // [MQTT-3.3.1-7]
@@ -61,6 +79,7 @@ func (r *retainedMessages) store(m *packet.Message, origin *client) error {
 		return nil
 	}
 	r.order++
+	r.count(m, 1)
 	r.names.Set(m.Topic, &retained{message: m, origin: origin, order: r.order})
 	return nil
 }
@@ -88,7 +107,7 @@ func (r *retainedMessages) remove(expired []*retained) {
 	for _, m := range expired {
 		if current, ok := r.names.Get(m.message.Topic); ok && current == m {
 			r.names.Delete(m.message.Topic)
-			r.bytes -= len(m.message.Payload)
+			r.count(m.message, -1)
 		}
 	}
 }
