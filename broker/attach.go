@@ -67,11 +67,18 @@ func (b *Broker) lookup(id, user string) (*client, error) {
 			return b.options().Authorizer.Authorize((*Client)(fresh), Receive, m.Topic) == nil
 		}
 	}
-	if f := b.options().Trace.Packet; f != nil {
-		fresh.session.Sent = func(p packet.Packet) { f((*Client)(fresh), Sent, p) }
-	}
+	fresh.trace()
 	b.clients[id] = fresh
 	return fresh, nil
+}
+
+// trace has the session tell what it sends to whom the options say; the client
+// is locked, or nobody else knows it.
+func (cl *client) trace() {
+	cl.session.Sent = nil
+	if f := cl.broker.options().Trace.Packet; f != nil {
+		cl.session.Sent = func(p packet.Packet) { f((*Client)(cl), Sent, p) }
+	}
 }
 
 // hearOut gives the connection that the client has time to handle what came

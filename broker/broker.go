@@ -74,6 +74,7 @@ func (b *Broker) Change(o Options) {
 	for _, cl := range clients {
 		cl.mu.Lock()
 		cl.session.Limit(&b.options().limits)
+		cl.trace()
 		cl.mu.Unlock()
 	}
 	b.index.generation.Add(1) // MergeOverlapping may have changed

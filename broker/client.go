@@ -94,7 +94,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 	m := s.delivery.Message()
 	if auth := b.options().Authorizer; auth != nil && cl.inline == nil {
 		if err := auth.Authorize((*Client)(cl), Receive, m.Topic); err != nil {
-			b.dropped(s, cl, m, err)
+			b.dropped(s, cl, m, refused, err)
 			return session.Absent
 		}
 	}
@@ -107,7 +107,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 		s.touched = append(s.touched, flush)
 	}
 	if outcome.Dropped() {
-		b.dropped(s, cl, m, dropReasons[outcome])
+		b.dropped(s, cl, m, outcome, dropReasons[outcome])
 	}
 	return outcome
 }

@@ -62,6 +62,10 @@ type conn struct {
 type publisher struct {
 	names  packet.Names
 	routes routes
+	denied struct { // the lines on what it may not publish
+		since time.Time
+		lines int
+	}
 }
 
 // errDisconnected ends a connection whose client has sent DISCONNECT.
@@ -157,6 +161,7 @@ func (c *conn) process(in []byte) (err error) {
 	if c.scratch == nil {
 		c.scratch = borrowScratch()
 	}
+	c.greet()
 	s := c.scratch
 	s.now = now()
 	d := &s.decoder

@@ -151,6 +151,10 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	c.watch(s.now)
 	s.touched = append(s.touched, c)
 	c.logConnected(x)
+	if f := b.options().Trace.Packet; f != nil {
+		f((*Client)(c.client), Received, p)
+		f((*Client)(c.client), Sent, ack)
+	}
 	if p.AuthenticationMethod == "" {
 		c.exchange = nil
 	}

@@ -108,6 +108,9 @@ func (c *conn) sayGoodbye(p *packet.Disconnect) {
 			c.out.Packet(p, c.version, c.sizeLimit)
 		}
 		c.broker.stats.sent[packet.DISCONNECT].Add(1)
+		if f := c.broker.options().Trace.Packet; f != nil {
+			f((*Client)(c.client), Sent, p)
+		}
 	}
 	c.writing = true
 	c.client.mu.Unlock()
@@ -123,8 +126,12 @@ func (c *conn) refuse(err error) {
 	b := c.broker
 	if gone(err) || errors.Is(err, errDisconnected) {
 		b.stats.Unfinished.Add(1)
+		if c.arrival != nil && !c.arrival.heard {
+			b.stats.Silent.Add(1)
+		}
 		return
 	}
+	c.greet() // what went wrong may be no byte that came, but TLS
 	b.stats.Refused.Add(1)
 	reason := reasonOf(err)
 	c.logRefused(reason, err)

@@ -27,6 +27,7 @@ type arrival struct {
 	at     time.Time
 	prefix netip.Prefix
 	place  *list.Element // in lifecycle.halfOpen
+	heard  bool          // bytes have come; of the reading goroutine
 }
 
 // enroll begins to know a connection. It returns false when the broker has been

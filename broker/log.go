@@ -3,13 +3,38 @@ package broker
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
+	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
+)
+
+// The levels of lines that are no matter of severity: who subscribes to what.
+const (
+	LevelSubscribe   = slog.LevelDebug - 1
+	LevelUnsubscribe = slog.LevelDebug - 2
 )
 
 // logs reports whether what a connection goes through is logged: a line that
 // nobody reads must not cost what it is made of.
 func (b *Broker) logs() bool { return b.options().Logger.Enabled(b.context, slog.LevelInfo) }
+
+// greet logs the connection when its first bytes come. Those that never send a
+// byte, as a program does that only looks whether somebody listens, are counted.
+func (c *conn) greet() {
+	if c.arrival == nil || c.arrival.heard {
+		return
+	}
+	c.arrival.heard = true
+	if !c.broker.logs() {
+		return
+	}
+	listener := ""
+	if a := c.net.LocalAddr(); a != nil {
+		listener = a.String()
+	}
+	c.broker.options().Logger.Info("connection accepted", "remote", c.remote(), "listener", listener)
+}
 
 func (c *conn) logConnected(x *exchange) {
 	if !c.broker.logs() {
@@ -32,6 +57,44 @@ func (c *conn) logRefused(reason packet.ReasonCode, err error) {
 		attrs = append(attrs, "client", x.connect.ClientID)
 	}
 	c.broker.options().Logger.Info("connection refused", attrs...)
+}
+
+func (c *conn) logSubscribed(sub *session.Subscription) {
+	logger := c.broker.options().Logger
+	if logger.Enabled(c.broker.context, LevelSubscribe) {
+		logger.Log(c.broker.context, LevelSubscribe, "client subscribed", "client", c.client.id, "qos", int(sub.QoS), "filter", sub.Filter)
+	}
+}
+
+func (c *conn) logUnsubscribed(filter string) {
+	logger := c.broker.options().Logger
+	if logger.Enabled(c.broker.context, LevelUnsubscribe) {
+		logger.Log(c.broker.context, LevelUnsubscribe, "client unsubscribed", "client", c.client.id, "filter", filter)
+	}
+}
+
+// A client that may not publish what it publishes is told of a few times in a
+// while; further lines of that kind are for those who look for them.
+const (
+	deniedLines = 10
+	deniedWhile = time.Minute
+)
+
+func (c *conn) logDenied(s *scratch, p *packet.Publish, err error) {
+	level, told := slog.LevelDebug, &c.publisher.denied
+	if s.now.Sub(told.since) >= deniedWhile {
+		told.since, told.lines = s.now, 0
+	}
+	if told.lines < deniedLines {
+		told.lines++
+		level = slog.LevelWarn
+	}
+	logger := c.broker.options().Logger
+	if !logger.Enabled(c.broker.context, level) {
+		return
+	}
+	logger.Log(c.broker.context, level, "message refused", "client", c.client.id, "dup", p.Dup, "qos", int(p.QoS), "retain", p.Retain,
+		"packet_id", p.PacketID, "topic", p.Topic, "bytes", len(p.Payload), "err", err)
 }
 
 func (b *Broker) logDisconnected(c *conn, err error) {

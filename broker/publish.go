@@ -188,8 +188,8 @@ func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, erro
 
 // denied drops a message of the client and returns the code that says so.
 func (c *conn) denied(s *scratch, p *packet.Publish, err error) packet.ReasonCode {
-	c.broker.dropped(s, c.client, &p.Message, err)
-	c.broker.options().Logger.Debug("message refused", "client", c.client.id, "topic", p.Topic, "err", err)
+	c.broker.dropped(s, c.client, &p.Message, refused, err)
+	c.logDenied(s, p, err)
 	if p.QoS == packet.ExactlyOnce && c.version == packet.V5 { // [MQTT-4.3.3-9]
 		c.forget(p)
 	}

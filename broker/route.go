@@ -140,8 +140,10 @@ var dropReasons = [...]error{
 	session.TooLarge: fmt.Errorf("larger than the client's maximum packet size: %w", packet.PacketTooLarge),
 }
 
-func (b *Broker) dropped(s *scratch, cl *client, m *packet.Message, why error) {
-	s.counts.dropped++
+// dropped notes that a client does not get a message, or that one of its own is
+// refused.
+func (b *Broker) dropped(s *scratch, cl *client, m *packet.Message, cause session.Outcome, why error) {
+	s.counts.dropped[cause]++
 	if f := b.options().Trace.Dropped; f != nil {
 		f((*Client)(cl), m, why)
 	}

@@ -14,8 +14,15 @@ type counts struct {
 	received, sent [packetTypes]uint32 // packets by type; PUBLISH and PUBREL are counted where they are sent
 	bytes          uint64              // received
 	payloads       uint64              // bytes of them, received
-	dropped        uint64
+	dropped        [causes]uint32      // messages by why
 }
+
+// refused is why a message was dropped that nobody was allowed to send or get,
+// beside the outcomes of a session. causes is how many there are.
+const (
+	refused = session.Outcome(len(dropReasons))
+	causes  = int(refused) + 1
+)
 
 // packetTypes is how many types of packets there are, with the reserved one.
 const packetTypes = int(packet.AUTH) + 1
@@ -27,11 +34,13 @@ type stats struct {
 	Accepted   atomic.Uint64 // connections
 	Refused    atomic.Uint64 // by CONNACK or without
 	Unfinished atomic.Uint64 // that went before their CONNECT was complete
+	Silent     atomic.Uint64 // that went without a byte
 	Crowded    atomic.Uint64 // closed because too many had sent no CONNECT
 	Expired    atomic.Uint64 // sessions
 
-	received, sent                                    [packetTypes]atomic.Uint64 // packets by type
-	bytes, payloads, sentBytes, sentPayloads, dropped atomic.Uint64
+	received, sent                           [packetTypes]atomic.Uint64 // packets by type
+	dropped                                  [causes]atomic.Uint64
+	bytes, payloads, sentBytes, sentPayloads atomic.Uint64
 }
 
 // add adds up c and empties it.
@@ -49,8 +58,10 @@ func (s *stats) add(c *counts) {
 	}
 	s.bytes.Add(c.bytes)
 	s.payloads.Add(c.payloads)
-	if c.dropped > 0 {
-		s.dropped.Add(c.dropped)
+	for cause, n := range c.dropped {
+		if n > 0 {
+			s.dropped[cause].Add(uint64(n))
+		}
 	}
 	*c = counts{}
 }
@@ -96,13 +107,18 @@ type Stats struct {
 	ConnectionsAccepted   uint64
 	ConnectionsRefused    uint64
 	ConnectionsUnfinished uint64 // gone before their CONNECT was complete
+	ConnectionsSilent     uint64 // gone without a byte, as those that only look whether somebody listens
 	ConnectionsCrowdedOut uint64 // closed because too many had sent no CONNECT
 	SessionsExpired       uint64
 	BytesReceived         uint64
 	BytesSent             uint64
 	MessageBytesReceived  uint64 // of the payloads
 	MessageBytesSent      uint64 // of the payloads
-	MessagesDropped       uint64
+	MessagesDropped       uint64 // for one of the four reasons that follow
+	DroppedSlow           uint64 // QoS 0, for a client that reads too slowly
+	DroppedQueueFull      uint64 // for a client whose queue is full
+	DroppedTooLarge       uint64 // larger than the client's Maximum Packet Size
+	DroppedRefused        uint64 // that the client may not publish, or not get
 	// PacketsReceived and PacketsSent are counted by packet.Type.
 	PacketsReceived, PacketsSent [packetTypes]uint64
 }
@@ -116,14 +132,19 @@ func (b *Broker) Stats() Stats {
 		ConnectionsAccepted:   s.Accepted.Load(),
 		ConnectionsRefused:    s.Refused.Load(),
 		ConnectionsUnfinished: s.Unfinished.Load(),
+		ConnectionsSilent:     s.Silent.Load(),
 		ConnectionsCrowdedOut: s.Crowded.Load(),
 		SessionsExpired:       s.Expired.Load(),
 		BytesReceived:         s.bytes.Load(),
 		BytesSent:             s.sentBytes.Load(),
 		MessageBytesReceived:  s.payloads.Load(),
 		MessageBytesSent:      s.sentPayloads.Load(),
-		MessagesDropped:       s.dropped.Load(),
+		DroppedSlow:           s.dropped[session.Behind].Load(),
+		DroppedQueueFull:      s.dropped[session.Full].Load(),
+		DroppedTooLarge:       s.dropped[session.TooLarge].Load(),
+		DroppedRefused:        s.dropped[refused].Load(),
 	}
+	st.MessagesDropped = st.DroppedSlow + st.DroppedQueueFull + st.DroppedTooLarge + st.DroppedRefused
 	for t := range packetTypes {
 		st.PacketsReceived[t], st.PacketsSent[t] = s.received[t].Load(), s.sent[t].Load()
 	}

@@ -39,6 +39,7 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 			c.broker.options().Logger.Info("subscription refused", "client", c.client.id, "filter", wanted.Filter, "err", err)
 			continue
 		}
+		c.logSubscribed(sub)
 		ack.ReasonCodes[i] = packet.ReasonCode(sub.QoS)
 		if sub.Share == "" && (wanted.RetainHandling == packet.SendRetained || wanted.RetainHandling == packet.SendRetainedIfNew && !existed) {
 			if last := c.broker.retained.last(); last > 0 {
@@ -166,6 +167,7 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 		} else {
 			ack.ReasonCodes[i] = packet.NoSubscriptionExisted
 		}
+		c.logUnsubscribed(filter)
 	}
 	c.reply(s, ack)
 	return nil
