@@ -122,9 +122,7 @@ func open(ctx context.Context, c *config.Config, logger *slog.Logger) (all []net
 		if err != nil {
 			return all, err
 		}
-		for _, one := range some {
-			all = append(all, &announcing{Listener: one, logger: logger, address: one.Addr().String()})
-		}
+		all = append(all, some...)
 		announce(c, l, some, logger)
 	}
 	return all, nil
@@ -141,22 +139,6 @@ func announce(c *config.Config, l *config.Listener, opened []net.Listener, logge
 	case c.AnonymousOn(l):
 		logger.Info("open to everybody", "listener", opened[0].Addr().String())
 	}
-}
-
-// announcing is a listener that logs each connection, which is handed on as it
-// came: the broker wants the socket itself.
-type announcing struct {
-	net.Listener
-	logger  *slog.Logger
-	address string
-}
-
-func (l *announcing) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err == nil && l.logger.Enabled(context.Background(), slog.LevelInfo) {
-		l.logger.Info("connection accepted", "remote", c.RemoteAddr().String(), "listener", l.address)
-	}
-	return c, err
 }
 
 // passOverSignals keeps signals from ending the program which in Mosquitto do

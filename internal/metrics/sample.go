@@ -1,0 +1,68 @@
+package metrics
+
+import (
+	"os"
+	"runtime"
+	runtimemetrics "runtime/metrics"
+	"sync"
+	"time"
+
+	"github.com/zancudomq/zancudo/broker"
+)
+
+// Sample is what is known at one moment.
+type Sample struct {
+	broker.Stats
+	Uptime      time.Duration
+	Heap        uint64 // bytes of what is in use, and of what will be collected
+	HeapMaximum uint64 // the most that a sample has found
+	Memory      uint64 // bytes that the process has from the system
+	Goroutines  int
+	Files       int // that are open, sockets too; zero where the system does not say
+	MostFiles   int // that may be open; zero: nobody knows
+}
+
+// Sampler takes samples of a broker and of this process.
+type Sampler struct {
+	broker    *broker.Broker
+	started   time.Time
+	mostFiles int
+
+	mu   sync.Mutex // guards what follows
+	most uint64
+}
+
+// NewSampler returns a Sampler whose time begins now. At most mostFiles may be
+// open; zero: it is not known.
+func NewSampler(b *broker.Broker, mostFiles int) *Sampler {
+	return &Sampler{broker: b, started: time.Now(), mostFiles: mostFiles}
+}
+
+// Sample takes one. It costs about what the broker's Stats do.
+func (s *Sampler) Sample() Sample {
+	memory := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/total:bytes"}}
+	runtimemetrics.Read(memory)
+	sample := Sample{
+		Stats: s.broker.Stats(), Uptime: time.Since(s.started), Heap: memory[0].Value.Uint64(), Memory: memory[1].Value.Uint64(),
+		Goroutines: runtime.NumGoroutine(), Files: openFiles(), MostFiles: s.mostFiles,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = max(s.most, sample.Heap)
+	sample.HeapMaximum = s.most
+	return sample
+}
+
+// openFiles counts the files of this process, where the system lists them.
+func openFiles() int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = dir.Close() }() // it was only read
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return 0
+	}
+	return len(names) - 1 // without dir
+}
