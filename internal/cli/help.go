@@ -15,19 +15,29 @@ const (
 		"as mosquitto or mosquitto_pub, it takes that program's place."
 )
 
-func helpTable(name *string) *flags.Command {
+func helpTable(name, word *string) *flags.Command {
 	return &flags.Command{
-		Name: "help", Summary: "explain a command", Usage: []string{"[command]"},
-		Args:   []flags.Arg{{Name: "command", Help: "what to explain; otherwise the commands are listed", Optional: true, Set: flags.Text(name)}},
+		Name: "help", Summary: "explain a command or a word of the configuration", Usage: []string{"[command]", "config [word]"},
+		Args: []flags.Arg{
+			{Name: "command", Help: "what to explain; otherwise the commands are listed", Optional: true, Set: flags.Text(name)},
+			{Name: "word", Help: "after config, a word of the configuration; otherwise they are listed", Optional: true, Set: flags.Text(word)},
+		},
 		Groups: []flags.Group{{Flags: standardFlags()}},
 	}
 }
 
 // help lists the commands, or explains one.
 func help(_ context.Context, env Env, args []string) int {
-	var name string
-	if status, done := parse(env, helpTable(&name), args); done {
+	var name, word string
+	if status, done := parse(env, helpTable(&name, &word), args); done {
 		return status
+	}
+	if name == "config" {
+		return helpConfig(env, word)
+	}
+	if word != "" {
+		say(env.Stderr, "Error: Only config has words: 'zancudo help config %s'.\n", word)
+		return usageStatus
 	}
 	if name != "" {
 		c, ok := findCommand(name)
@@ -41,7 +51,7 @@ func help(_ context.Context, env Env, args []string) int {
 	for _, c := range commands() {
 		say(env.Stdout, "  %-10s  %s\n", c.name, c.table().Summary)
 	}
-	say(env.Stdout, "\n'zancudo help pub' explains pub. Without a command, zancudo runs the broker.\n")
+	say(env.Stdout, "\n'zancudo help pub' explains pub, 'zancudo help config' the configuration. Without a command, zancudo runs the broker.\n")
 	return 0
 }
 

@@ -27,21 +27,33 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 	if status, done := parse(env, runTable(o), args); done {
 		return status
 	}
-	c, err := o.config(env.Environ)
-	if err == nil && o.test {
-		err = daemon.Check(c)
+	if o.test {
+		return testConfig(env, o.file)
 	}
-	switch {
-	case err == nil && o.test:
-		for _, w := range c.Warnings {
-			say(env.Stderr, "Warning: %s\n", w.Sentence())
-		}
-		say(env.Stdout, "Configuration file is OK.\n")
-		return 0
-	case err == nil:
+	c, err := o.config(env.Environ)
+	if err == nil {
 		err = daemon.Run(ctx, daemon.Options{Config: c, Version: version(), Stdout: env.Stdout, Stderr: env.Stderr})
 	}
 	return reportRun(env, err)
+}
+
+// testConfig is --test-config: it says in Mosquitto's words whether a broker
+// would start. The command check says more.
+func testConfig(env Env, file string) int {
+	_, problems := daemon.Diagnose(file, env.Environ)
+	status := 0
+	for _, p := range problems {
+		if p.Class.Warning() {
+			say(env.Stderr, "Warning: %s\n", p.Sentence())
+		} else {
+			say(env.Stderr, "Error: %v\n", p)
+			status = usageStatus
+		}
+	}
+	if status == 0 {
+		say(env.Stdout, "Configuration file is OK.\n")
+	}
+	return status
 }
 
 // config is the configuration that the command line and the environment ask for.

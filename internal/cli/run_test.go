@@ -71,7 +71,7 @@ func TestRunErrors(t *testing.T) {
 func TestRunAnswers(t *testing.T) {
 	t.Parallel()
 	good := filepath.Join(t.TempDir(), "good.conf")
-	if err := os.WriteFile(good, []byte("listener 1883\nallow_anonymous true\npid_file x\n"), 0o600); err != nil {
+	if err := os.WriteFile(good, []byte("listener 1883 127.0.0.1\nallow_anonymous true\npid_file x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ line, stdout, stderr string }{

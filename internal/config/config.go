@@ -18,6 +18,8 @@ type Config struct {
 	Warnings Problems
 	// Refusals are what this version cannot do and must not pass over.
 	Refusals Problems
+	// places are where words were given.
+	places map[given]place
 
 	// Security is for all listeners, unless PerListenerSettings.
 	Security

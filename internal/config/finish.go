@@ -15,7 +15,8 @@ func (p *parser) finish() {
 			Remedy: "Write it below the 'listener' that it is for.",
 		})
 	}
-	for _, l := range c.Listeners {
+	for i, l := range c.Listeners {
+		p.report(at(p.occupied(l, c.Listeners[:i]), l.File, l.Line))
 		p.report(at(checkTLS(l), l.File, l.Line))
 		p.report(at(checkProxy(l), l.File, l.Line))
 	}
@@ -30,6 +31,30 @@ func at(problem *Problem, file string, line int) *Problem {
 		problem.File, problem.Line = file, line
 	}
 	return problem
+}
+
+// occupied is the problem of a listener where another is already. Two may share
+// a port if they differ in the device or the kind of address, which their words
+// say below.
+func (p *parser) occupied(l *Listener, others []*Listener) *Problem {
+	for _, other := range others {
+		switch {
+		case l.Port != other.Port || l.Address != other.Address || l.SocketPath != other.SocketPath || l.BindInterface != other.BindInterface:
+			continue
+		case l.SocketDomain != other.SocketDomain && l.SocketDomain != "" && other.SocketDomain != "":
+			continue
+		}
+		problem := &Problem{
+			Word: "listener", Text: "Duplicate 'listener' value in configuration.",
+			Remedy: fmt.Sprintf("Keep this one or that of %s.", place{other.File, other.Line}.from(l.File)),
+		}
+		if p.createdBy != "" && (other == p.defaultListener || l == p.defaultListener) {
+			problem.Remedy = fmt.Sprintf("The word '%s' of %s stands before any listener of its file and so belongs to a listener of port %d: write it below this line.",
+				p.createdBy, p.created.from(l.File), l.Port)
+		}
+		return problem
+	}
+	return nil
 }
 
 func checkTLS(l *Listener) *Problem {

@@ -43,26 +43,9 @@ func (p *parser) openListener(w *Word, rest string) *Problem {
 	} else {
 		l.Address = address
 	}
-	for _, other := range p.config.Listeners {
-		if other.Port == port && other.Address == l.Address && other.SocketPath == l.SocketPath {
-			return p.occupied(w, other)
-		}
-	}
 	p.file.listener = l
 	p.config.Listeners = append(p.config.Listeners, l)
 	return nil
-}
-
-// occupied is the problem of a listener where there is one already.
-func (p *parser) occupied(w *Word, other *Listener) *Problem {
-	if other == p.defaultListener && p.createdBy != "" {
-		return &Problem{
-			Text: fmt.Sprintf("Duplicate '%s' value in configuration.", w.Name),
-			Remedy: fmt.Sprintf("The word '%s' of %s stands before any listener of its file and so belongs to a listener of port %d: write it below this line.",
-				p.createdBy, p.created, other.Port),
-		}
-	}
-	return p.duplicate(w, place{other.File, other.Line})
 }
 
 func parsePort(w *Word, text, address string) (int, *Problem) {

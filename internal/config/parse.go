@@ -33,7 +33,7 @@ func Parse(file string, text []byte) (*Config, error) {
 // even so, with its warnings and refusals.
 func Load(s Source) (*Config, error) {
 	p := &parser{source: s, config: New(), given: map[given]place{}}
-	p.config.File, p.config.Listeners = s.File, nil
+	p.config.File, p.config.Listeners, p.config.places = s.File, nil, map[given]place{}
 	if s.File != "" {
 		if text, err := s.Read(s.File); err != nil {
 			p.report(unreadable(s.File, err))
@@ -251,7 +251,7 @@ func (p *parser) listener(name string) *Listener {
 func (p *parser) remember(w *Word, t target, owner any) *Problem {
 	g := given{w, owner}
 	before, again := p.given[g]
-	p.given[g] = p.here()
+	p.given[g], p.config.places[g] = p.here(), p.here()
 	if again && w.Kind == String && !w.Last {
 		return p.duplicate(w, before)
 	}
@@ -262,11 +262,10 @@ func (p *parser) remember(w *Word, t target, owner any) *Problem {
 }
 
 func (p *parser) duplicate(w *Word, before place) *Problem {
-	where := fmt.Sprintf("line %d", before.line)
-	if before.file != p.file.name {
-		where = before.String()
+	return &Problem{
+		Text:   fmt.Sprintf("Duplicate '%s' value in configuration.", w.Name),
+		Remedy: fmt.Sprintf("Keep this one or that of %s.", before.from(p.file.name)),
 	}
-	return &Problem{Text: fmt.Sprintf("Duplicate '%s' value in configuration.", w.Name), Remedy: fmt.Sprintf("Keep this one or that of %s.", where)}
 }
 
 // warnOf tells of a line that is right and yet not as it may be wanted.

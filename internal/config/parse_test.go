@@ -84,7 +84,7 @@ func TestParse(t *testing.T) {
 			want := New()
 			want.File = "a.conf"
 			tt.want(want)
-			got.Warnings = nil
+			got.Warnings, got.places = nil, nil
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %s\nwant %s", describe(got), describe(want))
 			}

@@ -62,18 +62,23 @@ func (p *Problem) Error() string {
 
 // Sentence is the problem in one line, after the place where it is.
 func (p *Problem) Sentence() string {
-	var b strings.Builder
-	if where := p.where(); where != "" {
-		b.WriteString(where + ": ")
+	where, sentence := p.Parts()
+	return where + sentence
+}
+
+// Parts are the two halves of Sentence. The place ends in a colon and a blank.
+func (p *Problem) Parts() (where, sentence string) {
+	if where = p.where(); where != "" {
+		where += ": "
 	}
-	b.WriteString(p.Text)
-	if !strings.HasSuffix(p.Text, ".") {
-		b.WriteString(".")
+	sentence = p.Text
+	if !strings.HasSuffix(sentence, ".") {
+		sentence += "."
 	}
 	if p.Remedy != "" {
-		b.WriteString(" " + p.Remedy)
+		sentence += " " + p.Remedy
 	}
-	return b.String()
+	return where, sentence
 }
 
 func (p *Problem) where() string {
@@ -105,6 +110,14 @@ func (p Problems) Sort() {
 type place struct {
 	file string
 	line int
+}
+
+// from is the place as a reader of a file calls it.
+func (p place) from(file string) string {
+	if p.file == file {
+		return fmt.Sprintf("line %d", p.line)
+	}
+	return p.String()
 }
 
 func (p place) String() string {

@@ -108,7 +108,7 @@ func Sections() []Section {
 		{"Listeners", listenerWords},
 		{"TLS", tlsWords},
 		{"Security", securityWords},
-		{"Persistence", persistenceWords},
+		{"Storage", persistenceWords},
 		{"Limits", limitWords},
 		{"Messages and sessions", messageWords},
 		{"Logging", logWords},

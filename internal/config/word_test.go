@@ -195,7 +195,7 @@ func TestEveryWord(t *testing.T) {
 
 // forget takes out what is said about a configuration.
 func forget(c *Config) *Config {
-	c.Warnings, c.Refusals = nil, nil
+	c.Warnings, c.Refusals, c.places = nil, nil, nil
 	for _, l := range c.Listeners {
 		l.Line = 0
 	}

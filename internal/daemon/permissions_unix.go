@@ -18,14 +18,20 @@ func permissions(name string) string {
 	for path := filepath.Clean(name); ; path = filepath.Dir(path) {
 		info, err := os.Stat(path)
 		if err == nil {
-			if s, ok := info.Sys().(*syscall.Stat_t); ok {
-				return fmt.Sprintf("%s has mode %04o and belongs to %s, and %s", path, info.Mode().Perm(), userName(s.Uid), who)
-			}
+			return fmt.Sprintf("%s has mode %04o and belongs to %s, and %s", path, info.Mode().Perm(), owner(info), who)
 		}
 		if path == filepath.Dir(path) {
 			return who
 		}
 	}
+}
+
+// owner names whom a file belongs to.
+func owner(info os.FileInfo) string {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return userName(s.Uid)
+	}
+	return "somebody"
 }
 
 func userName(uid uint32) string {
