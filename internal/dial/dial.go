@@ -23,12 +23,12 @@ func New(o Options) (func(ctx context.Context) (net.Conn, error), error) {
 // A dialer is Options with what was read from their files.
 type dialer struct {
 	Options
-	net net.Dialer
-	tls layer // nil: none
+	net    net.Dialer
+	layers []layer // from below
 }
 
-// A layer is put on a connection to host.
-type layer func(ctx context.Context, conn net.Conn, host string) (net.Conn, error)
+// A layer is put on a connection to a host and port.
+type layer func(ctx context.Context, conn net.Conn, host string, port int) (net.Conn, error)
 
 func (d *dialer) prepare() error {
 	if d.Port < 0 || d.Port > 65535 {
@@ -44,12 +44,17 @@ func (d *dialer) prepare() error {
 	// it off, and as rare as the kernel has it.
 	d.net.KeepAliveConfig = net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1}
 	d.net.Resolver = d.Resolver
-	if d.TLS == nil {
-		return nil
+	if d.TLS != nil {
+		secure, err := d.TLS.layer()
+		if err != nil {
+			return err
+		}
+		d.layers = append(d.layers, secure)
 	}
-	var err error
-	d.tls, err = d.TLS.layer()
-	return err
+	if d.WebSocket != nil {
+		d.layers = append(d.layers, d.WebSocket.layer())
+	}
+	return nil
 }
 
 // dial opens a connection to the server, or to the first of its domain that can
@@ -82,8 +87,8 @@ func (d *dialer) open(ctx context.Context, host string, port int) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	for _, put := range d.layers() {
-		above, err := put(ctx, conn, host)
+	for _, put := range d.layers {
+		above, err := put(ctx, conn, host, port)
 		if err != nil {
 			_ = conn.Close() // there is an error to tell already
 			return nil, err
@@ -91,14 +96,6 @@ func (d *dialer) open(ctx context.Context, host string, port int) (net.Conn, err
 		conn = above
 	}
 	return conn, nil
-}
-
-// layers are those on the connection, from below.
-func (d *dialer) layers() (all []layer) {
-	if d.tls != nil {
-		all = append(all, d.tls)
-	}
-	return all
 }
 
 // reach opens the connection beneath all layers.

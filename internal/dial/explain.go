@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"reflect"
 	"strings"
 	"syscall"
 	"time"
@@ -20,11 +22,10 @@ func (t *TLS) explain(err error, name string) error {
 		return &explained{text, err}
 	}
 	var header tls.RecordHeaderError
-	var alert tls.AlertError
 	var text string
-	switch {
-	case errors.As(err, &alert):
-		text = t.explainAlert(alert)
+	switch alert, told := remoteAlert(err); {
+	case told:
+		text = t.explainAlert(alert, err)
 	case errors.As(err, &header):
 		text = "the server does not speak TLS on this port"
 		if header.RecordHeader[0] == 'H' { // HTTP/1.1 400 …
@@ -38,6 +39,20 @@ func (t *TLS) explain(err error, name string) error {
 		return err
 	}
 	return &explained{text, err}
+}
+
+// remoteAlert returns the number of the alert by which the server ended the
+// handshake. The type that crypto/tls has for it has no name outside.
+func remoteAlert(err error) (alert uint8, told bool) {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" {
+		return 0, false
+	}
+	v := reflect.ValueOf(op.Err)
+	if v.Kind() != reflect.Uint8 {
+		return 0, false
+	}
+	return uint8(v.Uint()), true
 }
 
 // trusted names the authorities.
@@ -115,8 +130,9 @@ const (
 )
 
 // explainAlert explains what the server says.
-func (t *TLS) explainAlert(alert tls.AlertError) string {
-	switch uint8(alert) {
+func (t *TLS) explainAlert(alert uint8, err error) string {
+	words := strings.TrimPrefix(err.Error(), "remote error: tls: ")
+	switch alert {
 	case alertHandshakeFailure:
 		if t.CertFile == "" {
 			return "the server refuses: it wants a client certificate, or a cipher suite that is not offered"
@@ -136,11 +152,11 @@ func (t *TLS) explainAlert(alert tls.AlertError) string {
 		}
 		return "the server does not accept the client certificate " + t.CertFile
 	case alertUnsupported, alertRevoked, alertExpired, alertUnknown, alertUnknownCA, alertAccessDenied:
-		return fmt.Sprintf("the server does not accept the client certificate %s (%s)", t.CertFile, strings.TrimPrefix(alert.Error(), "tls: "))
+		return fmt.Sprintf("the server does not accept the client certificate %s (%s)", t.CertFile, words)
 	case alertUnknownPSK:
 		return "the server does not know the identity"
 	case alertNoALPN:
 		return "the server speaks none of the protocols of ALPN " + strings.Join(t.ALPN, ", ")
 	}
-	return "the server ended the handshake: " + strings.TrimPrefix(alert.Error(), "tls: ")
+	return "the server ended the handshake: " + words
 }

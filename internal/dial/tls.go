@@ -21,7 +21,7 @@ func (t *TLS) layer() (layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, conn net.Conn, host string) (net.Conn, error) {
+	return func(ctx context.Context, conn net.Conn, host string, _ int) (net.Conn, error) {
 		c := config.Clone()
 		if c.ServerName = t.ServerName; c.ServerName == "" {
 			c.ServerName = host
@@ -37,8 +37,27 @@ func (t *TLS) layer() (layer, error) {
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return nil, &Error{Stage: AtTLS, Text: "TLS with " + name, Err: t.explain(err, name)}
 		}
-		return secure, nil
+		return &tlsConn{Conn: secure, settings: t, name: name}, nil
 	}, nil
+}
+
+// tlsConn explains also what a server says after the handshake: with TLS 1.3
+// that is when it looks at the client's certificate.
+type tlsConn struct {
+	*tls.Conn
+	settings *TLS
+	name     string
+}
+
+func (c *tlsConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == nil {
+		return n, nil
+	}
+	if alert, told := remoteAlert(err); told {
+		err = &Error{Stage: AtTLS, Text: "TLS with " + c.name, Err: &explained{c.settings.explainAlert(alert, err), err}}
+	}
+	return n, err
 }
 
 // config is the configuration without what depends on the server.
