@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/bench"
@@ -66,13 +65,7 @@ type progressLine struct {
 const plainStep = 5 * time.Second
 
 func newProgressLine(w io.Writer) *progressLine {
-	l := &progressLine{w: w}
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil {
-			l.terminal = info.Mode()&os.ModeCharDevice != 0
-		}
-	}
-	return l
+	return &progressLine{w: w, terminal: isTerminal(w)}
 }
 
 func (l *progressLine) show(p bench.Progress) {

@@ -44,8 +44,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", func() *flags.Command { return runTable(&runOptions{}) }, runBroker},
-		{"pub", func() *flags.Command { return toolTable(&toolOptions{}, pubTool) }, pub},
-		{"sub", func() *flags.Command { return toolTable(&toolOptions{}, subTool) }, sub},
+		{"pub", func() *flags.Command { return newPubOptions().table() }, pub},
+		{"sub", func() *flags.Command { return newSubOptions().table() }, sub},
+		{"rr", func() *flags.Command { return newRROptions().table() }, rr},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
 		{"help", func() *flags.Command { return helpTable(new(string), new(string)) }, help},
@@ -60,6 +61,7 @@ func commands() []command {
 var aliases = map[string]string{
 	"mosquitto":     "run",
 	"mosquitto_pub": "pub",
+	"mosquitto_rr":  "rr",
 	"mosquitto_sub": "sub",
 }
 

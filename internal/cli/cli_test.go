@@ -33,7 +33,7 @@ func TestCommands(t *testing.T) {
 		{"help as a flag", []string{"zancudo", "--help"}, 0, "zancudo version ", ""},
 		{"help on a command", []string{"zancudo", "help", "pub"}, 0, "zancudo pub: publish messages\n", ""},
 		{"help of a command", []string{"zancudo", "sub", "--help"}, 0, "zancudo sub: subscribe", ""},
-		{"help of an alias", []string{"/usr/bin/mosquitto_pub", "--help"}, 0, "mosquitto_pub: publish", ""},
+		{"help of an alias", []string{"/usr/bin/mosquitto_pub", "--help"}, 1, "mosquitto_pub: publish", ""},
 		{"misspelt", []string{"zancudo", "pbu"}, 3, "", "Error: Unknown command 'pbu', did you mean 'pub'?\n"},
 		{"cut short", []string{"zancudo", "vers"}, 3, "", "Error: Unknown command 'vers', did you mean 'version'?\n"},
 		{"unknown", []string{"zancudo", "restaurant"}, 3, "", "Error: Unknown command 'restaurant'; 'zancudo help' lists the commands.\n"},

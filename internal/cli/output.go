@@ -1,163 +1,160 @@
 package cli
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"strconv"
+	"os"
 	"strings"
 	"sync"
+	"time"
+	"unicode/utf8"
 
-	"github.com/zancudomq/zancudo/internal/client"
+	"github.com/zancudomq/zancudo/internal/format"
 	"github.com/zancudomq/zancudo/packet"
 )
 
 // output is the standard output of a tool: many messages are written at once.
 type output struct {
-	mu sync.Mutex
-	w  *bufio.Writer
+	mu  sync.Mutex
+	w   io.Writer
+	buf []byte
 }
 
-func newOutput(w io.Writer) *output { return &output{w: bufio.NewWriterSize(w, 64<<10)} }
+// outputSize is how many bytes are written at once.
+const outputSize = 64 << 10
+
+func newOutput(w io.Writer) *output { return &output{w: w} }
 
 func (o *output) flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_ = o.w.Flush() // bufio keeps the error; a broken pipe ends the process by SIGPIPE
+	o.write()
+}
+
+// write writes what is buffered, with o.mu held.
+func (o *output) write() {
+	if len(o.buf) == 0 {
+		return
+	}
+	_, _ = o.w.Write(o.buf) // a broken pipe ends the process by SIGPIPE
+	if o.buf = o.buf[:0]; cap(o.buf) > 4*outputSize {
+		o.buf = nil
+	}
 }
 
 // printf prints a line that somebody waits for.
 func (o *output) printf(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	say(o.w, format, args...)
-	_ = o.w.Flush()
+	o.buf = fmt.Appendf(o.buf, format, args...)
+	o.write()
 }
 
-// message prints what sub received.
-func (o *output) message(p *packet.Publish, verbose, newline bool) {
+// message prints what sub or rr received: when flush is called, or much of it
+// has come together.
+func (o *output) message(f *format.Format, p *packet.Publish) error {
+	var now time.Time
+	if f.NeedsTime() {
+		now = time.Now()
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	var err error
+	o.buf, err = f.Append(o.buf, p, now)
+	o.grown()
+	return err
+}
+
+// grown writes what is buffered if it is much, with o.mu held.
+func (o *output) grown() {
+	if len(o.buf) >= outputSize {
+		o.write()
+	}
+}
+
+// A printer prints a message.
+type printer func(p *packet.Publish)
+
+// printer returns the one that the flags ask for.
+func (t *tool) printer(how *printing) (printer, error) {
+	f, err := how.how()
+	if err != nil {
+		return nil, err
+	}
+	plain := func(p *packet.Publish) {
+		if err := t.out.message(f, p); err != nil {
+			say(t.env.Stderr, "Error: %s.\n", err)
+		}
+	}
 	switch {
-	case len(p.Payload) > 0:
-		if verbose {
-			_, _ = o.w.WriteString(p.Topic)
-			_ = o.w.WriteByte(' ')
+	case how.watch:
+		return t.watch(plain), nil
+	case how.verbose && !how.hasFormat && !how.json && !how.noNewline && t.env.colourful():
+		return t.coloured(), nil
+	}
+	return plain, nil
+}
+
+// colourful reports whether the output is seen by a person who may like colours.
+// Under Mosquitto's names it is what Mosquitto's tools print.
+func (e Env) colourful() bool {
+	return isTerminal(e.Stdout) && !e.mosquitto() && e.getenv("NO_COLOR") == "" && e.getenv("TERM") != "dumb"
+}
+
+func (e Env) getenv(name string) string {
+	if e.Getenv == nil {
+		return ""
+	}
+	return e.Getenv(name)
+}
+
+// isTerminal reports whether w is one.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// maxColumn bounds the column of topics.
+const maxColumn = 40
+
+// coloured returns a printer of topics in colour, each with its payload in a
+// second column.
+func (t *tool) coloured() printer {
+	column := 0
+	return func(p *packet.Publish) {
+		width := utf8.RuneCountInString(p.Topic)
+		column = max(column, min(width, maxColumn))
+		payload := p.Payload
+		if len(payload) == 0 {
+			payload = []byte("\x1b[2m(null)\x1b[0m")
 		}
-		_, _ = o.w.Write(p.Payload)
-		if newline {
-			_ = o.w.WriteByte('\n')
+		t.out.mu.Lock()
+		defer t.out.mu.Unlock()
+		t.out.buf = append(append(append(t.out.buf, "\x1b[36m"...), p.Topic...), "\x1b[0m "...)
+		t.out.buf = append(t.out.buf, strings.Repeat(" ", max(0, column-width))...)
+		t.out.buf = append(append(t.out.buf, payload...), '\n')
+		t.out.grown()
+	}
+}
+
+// watch returns a printer that prints each topic in a line of its own, below
+// the first.
+func (t *tool) watch(plain printer) printer {
+	lines := map[string]int{}
+	t.out.printf("\x1b[2J\x1b[H")
+	return func(p *packet.Publish) {
+		line, known := lines[p.Topic]
+		if !known {
+			line = len(lines) + 1
+			lines[p.Topic] = line
 		}
-	case verbose && newline:
-		_, _ = o.w.WriteString(p.Topic)
-		_, _ = o.w.WriteString(" (null)\n")
+		t.out.mu.Lock()
+		t.out.buf = fmt.Appendf(t.out.buf, "\x1b[%d;1H\x1b[2K", line)
+		t.out.mu.Unlock()
+		plain(p)
 	}
-}
-
-// A tracer prints the packets of a client as Mosquitto's tools do with -d.
-type tracer struct {
-	out       *output
-	id        string
-	version   packet.Version
-	published uint16 // Mosquitto numbers messages of QoS 0 too
-}
-
-func newTracer(out *output, id string) *tracer { return &tracer{out: out, id: id} }
-
-func (t *tracer) trace(d client.Direction, p packet.Packet) {
-	if connack, ok := p.(*packet.Connack); ok && connack.AssignedClientID != "" {
-		t.id = connack.AssignedClientID
-	}
-	id := t.id
-	if id == "" {
-		id = "(null)"
-	}
-	if d == client.Sent {
-		t.sent("Client "+id+" sending ", p)
-	} else {
-		t.received("Client "+id+" received ", p)
-	}
-}
-
-func (t *tracer) sent(who string, p packet.Packet) {
-	switch p := p.(type) {
-	case *packet.Connect:
-		t.version = p.Version
-		t.out.printf("%sCONNECT\n", who)
-	case *packet.Publish:
-		mid := p.PacketID
-		if t.published++; mid == 0 {
-			mid = t.published
-		}
-		t.out.printf("%sPUBLISH %s\n", who, publishText(p, mid))
-	case *packet.Puback:
-		t.out.printf("%sPUBACK (m%d, rc%d)\n", who, p.PacketID, p.ReasonCode)
-	case *packet.Pubrec:
-		t.out.printf("%sPUBREC (m%d, rc%d)\n", who, p.PacketID, p.ReasonCode)
-	case *packet.Pubrel:
-		t.out.printf("%sPUBREL (m%d)\n", who, p.PacketID)
-	case *packet.Pubcomp:
-		t.out.printf("%sPUBCOMP (m%d)\n", who, p.PacketID)
-	case *packet.Subscribe:
-		for _, s := range p.Subscriptions {
-			t.out.printf("%sSUBSCRIBE (Mid: %d, Topic: %s, QoS: %d, Options: 0x%02x)\n", who, p.PacketID, s.Filter, s.QoS, subscriptionOptions(s))
-		}
-	case *packet.Unsubscribe:
-		for _, f := range p.Filters {
-			t.out.printf("%sUNSUBSCRIBE (Mid: %d, Topic: %s)\n", who, p.PacketID, f)
-		}
-	default:
-		t.out.printf("%s%v\n", who, p.Type())
-	}
-}
-
-func (t *tracer) received(who string, p packet.Packet) {
-	switch p := p.(type) {
-	case *packet.Connack:
-		code := byte(p.ReasonCode)
-		if t.version != packet.V5 {
-			code = p.ReasonCode.ReturnCode()
-		}
-		t.out.printf("%sCONNACK (%d)\n", who, code)
-	case *packet.Publish:
-		t.out.printf("%sPUBLISH %s\n", who, publishText(p, p.PacketID))
-	case *packet.Puback:
-		t.out.printf("%sPUBACK (Mid: %d, RC:%d)\n", who, p.PacketID, p.ReasonCode)
-	case *packet.Pubrec:
-		t.out.printf("%sPUBREC (Mid: %d)\n", who, p.PacketID)
-	case *packet.Pubrel:
-		t.out.printf("%sPUBREL (Mid: %d)\n", who, p.PacketID)
-	case *packet.Pubcomp:
-		t.out.printf("%sPUBCOMP (Mid: %d, RC:%d)\n", who, p.PacketID, p.ReasonCode)
-	case *packet.Suback:
-		t.out.printf("%sSUBACK\n", who)
-		t.out.printf("Subscribed (mid: %d): %s\n", p.PacketID, reasonList(p.ReasonCodes))
-	case *packet.Disconnect:
-		t.out.printf("%sDISCONNECT (%d)\n", who, p.ReasonCode)
-	default:
-		t.out.printf("%s%v\n", who, p.Type())
-	}
-}
-
-func publishText(p *packet.Publish, mid uint16) string {
-	return fmt.Sprintf("(d%d, q%d, r%d, m%d, '%s', ... (%d bytes))", bit(p.Dup), p.QoS, bit(p.Retain), mid, p.Topic, len(p.Payload))
-}
-
-func subscriptionOptions(s packet.Subscription) int {
-	return bit(s.NoLocal)<<2 | bit(s.RetainAsPublished)<<3 | int(s.RetainHandling)<<4
-}
-
-func reasonList(codes []packet.ReasonCode) string {
-	texts := make([]string, len(codes))
-	for i, c := range codes {
-		texts[i] = strconv.Itoa(int(c))
-	}
-	return strings.Join(texts, ", ")
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -6,135 +6,140 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"time"
 
 	"github.com/zancudomq/zancudo/internal/client"
 	"github.com/zancudomq/zancudo/packet"
 )
 
-// pub publishes one message, or those that come line by line, and ends when
-// the broker has acknowledged them.
+// A publisher is pub at work.
+type publisher struct {
+	*tool
+	options *pubOptions
+	message packet.Publish
+}
+
+// pub publishes messages, or those that come line by line, and ends when the
+// broker has acknowledged them.
 func pub(ctx context.Context, env Env, args []string) int {
-	t, status := newTool(env, pubTool, args)
-	if t == nil {
+	o := newPubOptions()
+	if status, done := readTool(env, o, newPubOptions(), args); done {
 		return status
 	}
-	o := t.options
-	message := &packet.Publish{Message: packet.Message{Topic: o.topics[0], QoS: o.qos, Retain: o.retain}}
-	if err := t.load(message); err != nil {
-		say(t.env.Stderr, "Error: %v.\n", err)
+	t, options, err := newTool(env, &o.connection)
+	if err != nil {
 		return statusError
 	}
-	options := t.clientOptions()
-	options.OnAck = t.settled
+	payload, err := o.load(env.Stdin)
+	if err != nil {
+		say(t.env.Stderr, "Error: %v\n", err)
+		return statusError
+	}
+	p := &publisher{tool: t, options: o, message: o.properties.publish}
+	p.message.Topic, p.message.QoS, p.message.Retain, p.message.Payload = o.topic, o.qos, o.retain, payload
+	options.OnAck = p.settled
 	if o.source == stdinLines {
-		options.Reconnect = t.reconnect()
+		options.Reconnect = p.reconnect()
 	}
-	t.client = client.New(options)
-	if _, err := t.client.Connect(ctx); err != nil {
-		return t.pubFailed(ctx, err)
+	p.client = client.New(options)
+	if _, err := p.client.Connect(ctx); err != nil {
+		return p.failed(ctx, err)
 	}
-	// Reading standard input cannot be interrupted, so ctx is not waited for
-	// in there. When it is done first, the goroutine is left to end with the
-	// line that it waits for, or with the process.
+	return p.run(ctx)
+}
+
+// run publishes on the connection, and ends it. Reading standard input cannot be
+// interrupted, so that a goroutine does it. When ctx is done first, that is left
+// to end with the line that it waits for, or with the process.
+func (p *publisher) run(ctx context.Context) int {
 	done := make(chan error, 1)
-	go func() { done <- t.publish(ctx, message) }()
+	go func() {
+		if p.options.source == stdinLines {
+			done <- p.lines(ctx)
+		} else {
+			done <- p.repeat(ctx)
+		}
+	}()
 	select {
 	case err := <-done:
 		if err == nil {
-			err = t.disconnect(ctx)
+			err = p.disconnect(ctx, packet.Success)
 		}
 		if err != nil {
-			return t.pubFailed(ctx, err)
+			return p.failed(ctx, err)
 		}
 		return 0
 	case <-ctx.Done():
-		t.interrupted()
+		p.interrupted(packet.Success)
 		return statusInterrupted
 	}
 }
 
-// pubFailed ends pub with an error.
-func (t *tool) pubFailed(ctx context.Context, err error) int {
+// failed ends pub with an error.
+func (p *publisher) failed(ctx context.Context, err error) int {
 	if ctx.Err() != nil {
-		t.interrupted()
+		p.interrupted(packet.Success)
 		return statusInterrupted
 	}
-	status := t.fail(err)
+	status := p.fail(err)
 	var refused *client.ConnackError
 	if errors.As(err, &refused) { // Mosquitto says it twice; scripts may look for either
 		again := "The connection was refused."
-		if t.options.connect.Version == packet.V5 {
+		if p.connect.Version == packet.V5 {
 			again = "A network protocol error occurred when communicating with the broker."
 		}
-		say(t.env.Stderr, "Error: %s\n", again)
+		say(p.env.Stderr, "Error: %s\n", again)
 	}
-	_ = t.client.Close() // its error is the one we have
+	_ = p.client.Close() // its error is the one we have
 	return status
 }
 
-// load reads a message that comes in one piece.
-func (t *tool) load(message *packet.Publish) (err error) {
-	var b []byte
-	switch t.options.source {
-	case argument:
-		b = t.options.payload
-	case wholeFile:
-		if b, err = os.ReadFile(t.options.file); err != nil {
-			return usagef("Unable to open file \"%s\": %v", t.options.file, errors.Unwrap(err))
-		}
-	case allOfStdin:
-		if b, err = io.ReadAll(t.env.Stdin); err != nil {
-			return fmt.Errorf("standard input: %w", err)
-		}
-	case noSource, nullMessage, stdinLines:
-	}
-	message.Payload = b
-	return nil
-}
-
-// publish publishes the message, or a message for each line of standard input.
-func (t *tool) publish(ctx context.Context, message *packet.Publish) error {
-	if t.options.source != stdinLines {
-		if err := t.client.Publish(ctx, message); err != nil {
+// repeat publishes the message as often as it was asked for, each time when the
+// broker has the last.
+func (p *publisher) repeat(ctx context.Context) error {
+	for n := 1; ; n++ {
+		if err := p.client.Publish(ctx, &p.message); err != nil {
 			return err
 		}
-		return t.wait(ctx)
+		if err := p.why(p.client.Wait(ctx)); err != nil || n >= p.options.repeat {
+			return err
+		}
+		select {
+		case <-time.After(p.options.delay()):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.client.Done():
+			return p.client.Err()
+		}
 	}
-	lines := newLines(t.env.Stdin)
+}
+
+// lines publishes a message for each line of standard input.
+func (p *publisher) lines(ctx context.Context) error {
+	lines := newLines(p.env.Stdin)
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return t.wait(ctx)
+			return p.why(p.client.Wait(ctx))
 		}
 		if err != nil {
 			return fmt.Errorf("standard input: %w", err)
 		}
-		message.Payload = line
-		if err := t.client.Publish(ctx, message); err != nil {
-			return t.why(err)
+		p.message.Payload = line
+		if err := p.client.Publish(ctx, &p.message); err != nil {
+			return p.why(err)
 		}
 	}
 }
 
-// wait waits for the acknowledgements.
-func (t *tool) wait(ctx context.Context) error { return t.why(t.client.Wait(ctx)) }
-
-// why prefers the reason of the client's end to an error that follows from it.
-func (t *tool) why(err error) error {
-	if err == nil {
-		return nil
-	}
-	if end := t.client.Err(); end != nil {
-		return end
-	}
-	return err
-}
-
 // settled warns of a message that the broker refused.
-func (t *tool) settled(a *packet.Ack) {
-	if a.ReasonCode.Failed() {
-		say(t.env.Stderr, "Warning: Publish %d failed: %s.\n", a.PacketID, reasonText(a.ReasonCode))
+func (p *publisher) settled(a *packet.Ack) {
+	if !a.ReasonCode.Failed() {
+		return
+	}
+	say(p.env.Stderr, "Warning: Publish %d failed: %s.\n", a.PacketID, reasonText(a.ReasonCode))
+	if a.ReasonString != "" {
+		say(p.env.Stderr, "%s\n", a.ReasonString)
 	}
 }
 

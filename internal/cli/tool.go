@@ -3,74 +3,99 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/client"
+	"github.com/zancudomq/zancudo/internal/dial"
+	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/packet"
-)
-
-// Exit statuses of Mosquitto's tools that are not reason codes.
-const (
-	statusError       = 1
-	statusProtocol    = 2
-	statusLost        = 7
-	statusQoS         = 24
-	statusTooLarge    = 25
-	statusTimeout     = 27
-	statusInterrupted = 130 // as a shell says it of a program that SIGINT ended
 )
 
 // farewell is how long a tool that was interrupted stays to say goodbye.
 const farewell = time.Second
 
-// A tool is what pub and sub have in common.
-type tool struct {
-	env     Env
-	options *toolOptions
-	out     *output
-	client  *client.Client
+// toolOptions are those of pub, sub or rr.
+type toolOptions interface {
+	table() *flags.Command
+	check() error
+	common() *connection
 }
 
-// newTool reads the command line. Without a tool the exit status says how that
-// ended.
-func newTool(env Env, kind tools, args []string) (*tool, int) {
-	o := newToolOptions()
-	table := toolTable(o, kind)
-	err := table.Parse(args)
+func (c *connection) common() *connection { return c }
+
+// readTool reads the options of a tool from its options file and from the
+// command line. If that is all there is to do the exit status says how it ended.
+// spare are fresh options of the same kind.
+func readTool(env Env, o, spare toolOptions, args []string) (status int, done bool) {
+	table := o.table()
+	err := spare.table().Parse(args) // to find -o
+	if errors.Is(err, flags.ErrHelp) || errors.Is(err, flags.ErrVersion) {
+		status, done = parsed(env, table, err, statusError)
+		if env.mosquitto() {
+			status = statusError // as strange as it is
+		}
+		return status, done
+	}
 	if err == nil {
-		err = o.check(kind)
+		err = readOptionsFile(env, table, spare.common().optionsFile)
 	}
-	if status, done := parsed(env, table, err, statusError); done {
-		return nil, status
+	if err == nil {
+		o.common().optionsFile = ""
+		err = table.Parse(args)
 	}
-	t := &tool{env: env, options: o, out: newOutput(env.Stdout)}
-	if o.quiet {
+	if err == nil {
+		err = o.check()
+	}
+	var setting settingError
+	var whole wholeError
+	switch {
+	case errors.As(err, &setting):
+		say(env.Stderr, "Error: %v\n", err)
+		return statusError, true
+	case errors.As(err, &whole):
+		say(env.Stderr, "%v\n\nUse '%s --help' to see usage.\n", err, env.Program)
+		return statusError, true
+	}
+	return parsed(env, table, err, statusError)
+}
+
+// A tool is what pub, sub and rr have in common when they run.
+type tool struct {
+	env Env
+	*connection
+	out    *output
+	client *client.Client
+}
+
+// newTool returns a tool that can connect; otherwise it says why not.
+func newTool(env Env, c *connection) (*tool, client.Options, error) {
+	t := &tool{env: env, connection: c, out: newOutput(env.Stdout)}
+	if c.quiet {
 		t.env.Stderr = io.Discard
 	}
-	return t, 0
-}
-
-// clientOptions are the options of the engine that the command line says.
-func (t *tool) clientOptions() client.Options {
-	o := client.Options{
-		Address:     net.JoinHostPort(t.options.host, strconv.Itoa(t.options.port)),
-		Connect:     t.options.connect,
-		MaxInflight: t.options.maxInflight,
+	o := client.Options{Connect: c.connect, MaxInflight: c.maxInflight}
+	where, err := c.dial()
+	if err == nil {
+		o.Dial, err = t.dialer(where)
 	}
-	if t.env.Dial != nil {
-		o.Dial = func(ctx context.Context) (net.Conn, error) { return t.env.Dial(ctx, "tcp", o.Address) }
+	if err != nil {
+		t.fail(err)
+		return nil, o, err
 	}
-	if t.options.debug {
+	if c.debug {
 		o.Trace = newTracer(t.out, o.Connect.ClientID).trace
 	}
-	return o
+	return t, o, nil
+}
+
+func (t *tool) dialer(where *dial.Options) (func(ctx context.Context) (net.Conn, error), error) {
+	if t.env.Dial != nil {
+		return func(ctx context.Context) (net.Conn, error) { return t.env.Dial(ctx, "tcp", where.Address()) }, nil
+	}
+	return dial.New(*where)
 }
 
 // reconnect returns a function for client.Options that says in one line that
@@ -105,92 +130,38 @@ func transient(err error) bool {
 }
 
 // disconnect ends the connection properly.
-func (t *tool) disconnect(ctx context.Context) error {
-	err := t.client.Disconnect(ctx, &packet.Disconnect{})
+func (t *tool) disconnect(ctx context.Context, code packet.ReasonCode) error {
+	p := t.properties.disconnect
+	p.ReasonCode = code
+	err := t.client.Disconnect(ctx, &p)
 	t.out.flush()
 	return err
 }
 
 // interrupted ends the connection at once, though properly.
-func (t *tool) interrupted() {
+func (t *tool) interrupted(code packet.ReasonCode) {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
-	_ = t.disconnect(ctx) // there is nobody left to hear of an error
+	_ = t.disconnect(ctx, code) // there is nobody left to hear of an error
+}
+
+// why prefers the reason of the client's end to an error that follows from it.
+func (t *tool) why(err error) error {
+	if err == nil {
+		return nil
+	}
+	if end := t.client.Err(); end != nil {
+		return end
+	}
+	return err
 }
 
 // fail says why a tool ends and returns its exit status.
 func (t *tool) fail(err error) int {
 	t.out.flush()
-	text, status := explain(err, t.options.connect.Version)
+	text, status := explain(err, t.connect.Version)
 	say(t.env.Stderr, "%s\n", text)
 	return status
-}
-
-// explain is what Mosquitto's tools say of an error, and their exit status.
-func explain(err error, v packet.Version) (text string, status int) {
-	var (
-		refused *client.ConnackError
-		lookup  *net.DNSError
-		errno   syscall.Errno
-		code    packet.ReasonCode
-	)
-	switch {
-	case errors.As(err, &refused) && v == packet.V5:
-		text = "Connection error: " + reasonText(refused.Connack.ReasonCode)
-		if refused.Connack.ReasonString != "" {
-			text += " (" + refused.Connack.ReasonString + ")"
-		}
-		return text, int(refused.Connack.ReasonCode)
-	case errors.As(err, &refused):
-		n := refused.Connack.ReasonCode.ReturnCode()
-		return "Connection error: Connection Refused: " + returnTexts[n], int(n)
-	case errors.As(err, &lookup):
-		return fmt.Sprintf("Unable to connect (Lookup error.): no address for host '%s'.", lookup.Name), statusError
-	case errors.As(err, &code) && code == packet.QoSNotSupported:
-		return "Error: Message QoS not supported on broker, try a lower QoS.", statusQoS
-	case errors.As(err, &code) && code == packet.PacketTooLarge:
-		return "Error: Message is too large: " + err.Error() + ".", statusTooLarge
-	case errors.As(err, &code) && code.Failed():
-		return "Error: " + capital(err.Error()) + ".", codeStatus(code, v)
-	case errors.Is(err, context.DeadlineExceeded):
-		return "Error: Connection timed out", statusError
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "Error: The connection was lost.", statusLost
-	case errors.As(err, &errno):
-		return "Error: " + capital(errno.Error()), statusError
-	default:
-		return "Error: " + capital(err.Error()), statusError
-	}
-}
-
-// codeStatus is the exit status for a reason code that is not of a CONNACK.
-func codeStatus(code packet.ReasonCode, v packet.Version) int {
-	if v != packet.V5 {
-		return statusProtocol // it is our own finding
-	}
-	return int(code)
-}
-
-// returnTexts are Mosquitto's words for the return codes of MQTT 3.x.
-var returnTexts = [...]string{
-	"success.", "unacceptable protocol version.", "identifier rejected.",
-	"broker unavailable.", "bad user name or password.", "not authorised.",
-}
-
-// reasonText is Mosquitto's word for a reason code.
-func reasonText(code packet.ReasonCode) string {
-	if code == packet.BadUserNameOrPassword {
-		return "Bad username or password"
-	}
-	return capital(code.String())
-}
-
-// capital makes the beginning of a sentence of s.
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // randomID is a client identifier, as Mosquitto makes them.

@@ -130,7 +130,7 @@ func TestPub(t *testing.T) {
 		{"pub -t a -l", "1\n\n3", run{}, "a:1:0:0 a::0:0 a:3:0:0"},
 		{"pub -t a -l -q 1", "1\n2\r\n", run{}, "a:1:1:0 a:2\r:1:0"},
 		{"pub -t a -l -q 2", "", run{}, ""},
-		{"pub -t a -f /nowhere/x", "", run{1, "", "Error: Unable to open file \"/nowhere/x\": no such file or directory.\n"}, ""},
+		{"pub -t a -f /nowhere/x", "", run{1, "", "Error: Unable to read file \"/nowhere/x\": No such file or directory.\nError loading input file \"/nowhere/x\".\n"}, ""},
 		{"pub -t a -m hello -q 1 -i me -d", "", run{stdout: `Client me sending CONNECT
 Client me received CONNACK (0)
 Client me sending PUBLISH (d0, q1, r0, m1, 'a', ... (5 bytes))
