@@ -50,12 +50,10 @@ func figure(topic string) func(*Sample) int64 {
 // span back a third of it.
 type average struct{ perMinute float64 }
 
-// grow takes in that the counter has grown, and reports whether that shows.
-func (a *average) grow(by int64, in, over time.Duration) (shows bool) {
+// grow takes in that the counter has grown.
+func (a *average) grow(by int64, in, over time.Duration) {
 	now := float64(by) * float64(time.Minute) / float64(in)
-	before := a.perMinute
-	a.perMinute = now + math.Exp(-in.Seconds()/over.Seconds())*(before-now)
-	return math.Abs(a.perMinute-before) >= 0.01
+	a.perMinute = now + math.Exp(-in.Seconds()/over.Seconds())*(a.perMinute-now)
 }
 
 func (a *average) append(b []byte) []byte { return strconv.AppendFloat(b, a.perMinute, 'f', 2, 64) }

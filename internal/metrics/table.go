@@ -24,6 +24,7 @@ type Row struct {
 	Name   string // of the series in Prometheus, without zancudo_
 	Labels string // of the series, as label="value"
 	Help   string // what it is, without a full stop
+	Series string // what the whole series is; empty: as Help
 	Kind   Kind
 	Ours   bool // Mosquitto does not have it
 	Value  func(*Sample) int64
@@ -160,20 +161,21 @@ var mosquitto = []Row{
 func packets() []Row {
 	var rows []Row
 	for t := packet.CONNECT; t <= packet.AUTH; t++ {
-		name := strings.ToLower(t.String())
-		rows = append(rows,
-			Row{
-				Topics: []string{"mqtt/" + name + "/received"}, Name: "packets_by_type_received_total", Labels: `type="` + name + `"`, Kind: Counter,
-				Help: t.String() + " packets that were received", Ours: true,
-				Value: func(s *Sample) int64 { return int64(s.PacketsReceived[t]) },
-			},
-			Row{
-				Topics: []string{"mqtt/" + name + "/sent"}, Name: "packets_by_type_sent_total", Labels: `type="` + name + `"`, Kind: Counter,
-				Help: t.String() + " packets that were sent", Ours: true,
-				Value: func(s *Sample) int64 { return int64(s.PacketsSent[t]) },
-			})
+		rows = append(rows, ofType(t, "received", func(s *Sample) int64 { return int64(s.PacketsReceived[t]) }))
+	}
+	for t := packet.CONNECT; t <= packet.AUTH; t++ {
+		rows = append(rows, ofType(t, "sent", func(s *Sample) int64 { return int64(s.PacketsSent[t]) }))
 	}
 	return rows
+}
+
+func ofType(t packet.Type, way string, value func(*Sample) int64) Row {
+	name := strings.ToLower(t.String())
+	return Row{
+		Topics: []string{"mqtt/" + name + "/" + way}, Name: "packets_by_type_" + way + "_total", Labels: `type="` + name + `"`,
+		Series: "MQTT packets that were " + way + ", by type", Help: t.String() + " packets that were " + way,
+		Kind: Counter, Ours: true, Value: value,
+	}
 }
 
 // ours are the figures that Mosquitto does not have.
@@ -209,10 +211,19 @@ var ours = []Row{
 		Value: func(s *Sample) int64 { return int64(s.ConnectionsUnfinished) },
 	},
 	{
+		Topics: []string{"connections/silent"}, Name: "connections_silent_total", Kind: Counter, Ours: true,
+		Help:  "Connections that were gone without a byte, as those of health checks",
+		Value: func(s *Sample) int64 { return int64(s.ConnectionsSilent) },
+	},
+	{
 		Topics: []string{"connections/crowded_out"}, Name: "connections_crowded_out_total", Kind: Counter, Ours: true,
 		Help:  "Connections that were closed because too many had sent no CONNECT",
 		Value: func(s *Sample) int64 { return int64(s.ConnectionsCrowdedOut) },
 	},
+	dropped("slow", "Messages of QoS 0 that a client did not get because it reads too slowly", func(s *Sample) uint64 { return s.DroppedSlow }),
+	dropped("queue_full", "Messages that a client did not get because its queue was full", func(s *Sample) uint64 { return s.DroppedQueueFull }),
+	dropped("too_large", "Messages that a client did not get because they exceed its Maximum Packet Size", func(s *Sample) uint64 { return s.DroppedTooLarge }),
+	dropped("refused", "Messages that a client was not allowed to publish, or to get", func(s *Sample) uint64 { return s.DroppedRefused }),
 	{
 		Topics: []string{"process/files/open"}, Name: "open_files", Kind: Gauge, Ours: true,
 		Help:  "Files and sockets that are open",
@@ -233,6 +244,15 @@ var ours = []Row{
 		Help:  "Bytes that the process has from the system",
 		Value: func(s *Sample) int64 { return int64(s.Memory) },
 	},
+}
+
+// dropped is the row of one reason to drop messages.
+func dropped(reason, help string, value func(*Sample) uint64) Row {
+	return Row{
+		Topics: []string{"publish/messages/dropped/" + reason}, Name: "messages_dropped_by_reason_total", Labels: `reason="` + reason + `"`,
+		Series: "Messages that were dropped, by reason", Help: help, Kind: Counter, Ours: true,
+		Value: func(s *Sample) int64 { return int64(value(s)) },
+	}
 }
 
 func (s *Sample) packetsReceived() int64 { return sum(s.PacketsReceived[:]) }

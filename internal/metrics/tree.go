@@ -136,9 +136,8 @@ func (t *Tree) load(s *Sample, passed time.Duration) {
 		value := loads[i].value(s)
 		for j := range spans {
 			a := &t.averages[i*len(spans)+j]
-			if a.grow(value-t.before[i], passed, spans[j].over) {
-				t.say("load/"+loads[i].name+"/"+spans[j].name, string(a.append(nil)))
-			}
+			a.grow(value-t.before[i], passed, spans[j].over)
+			t.say("load/"+loads[i].name+"/"+spans[j].name, string(a.append(nil)))
 		}
 		t.before[i] = value
 	}
