@@ -44,6 +44,7 @@ var plan = []room{
 
 	// Floor 3: adapters. They do not import each other, except bridge → client.
 	{dir: "internal/listen", floor: 3},
+	{dir: "internal/service", floor: 3},
 	{dir: "internal/ws", floor: 3},
 	{dir: "internal/quic", floor: 3, modules: []string{"github.com/quic-go/quic-go"}},
 	{dir: "internal/auth", floor: 3},

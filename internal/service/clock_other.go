@@ -1,0 +1,7 @@
+//go:build !linux
+
+package service
+
+import "time"
+
+func monotonic() (now time.Duration, ok bool) { return 0, false }
