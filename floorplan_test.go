@@ -57,6 +57,7 @@ var plan = []room{
 	{dir: "internal/bridge", floor: 3, doors: []string{"internal/client"}},
 	{dir: "internal/client", floor: 3},
 	{dir: "internal/dial", floor: 3, doors: []string{"internal/ws"}},
+	{dir: "internal/psk", floor: 3},   // TLS with pre-shared keys
 	{dir: "internal/bench", floor: 3}, // the load generator
 	{dir: "internal/logs", floor: 3},
 	{dir: "internal/metrics", floor: 3},
