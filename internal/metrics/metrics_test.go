@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,11 +56,14 @@ func TestTable(t *testing.T) {
 
 // board is what a tree has published.
 type board struct {
+	mu    sync.Mutex
 	texts map[string]string // by topic
 	last  []string          // topics, since it was read last
 }
 
 func (b *board) publish(m *packet.Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if !m.Retain || m.QoS != packet.ExactlyOnce && len(m.Payload) > 0 {
 		return fmt.Errorf("%s has QoS %d", m.Topic, m.QoS)
 	}
@@ -75,21 +80,31 @@ func (b *board) publish(m *packet.Message) error {
 }
 
 func (b *board) read() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	last := b.last
 	b.last = nil
 	return last
 }
 
+func (b *board) text(topic string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.texts[Root+topic]
+}
+
 func TestTree(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		board, sample := &board{}, Sample{}
+		board := &board{}
+		var received atomic.Uint64
 		start := time.Now() // midnight: what the clock says divides by anything
 		tree := NewTree(TreeOptions{
 			Interval: 10 * time.Second, Version: "zancudo version 1", Changeset: "abc", Publish: board.publish,
 			Sample: func() Sample {
-				sample.Uptime = time.Since(start)
-				return sample
+				s := Sample{Uptime: time.Since(start)}
+				s.BytesReceived = received.Load()
+				return s
 			},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -104,12 +119,12 @@ func TestTree(t *testing.T) {
 		for topic, want := range map[string]string{
 			"version": "zancudo version 1", "changeset": "abc", "uptime": "3 seconds", "clients/total": "0", "load/connections/1min": "0.00",
 		} {
-			if got := board.texts[Root+topic]; got != want {
+			if got := board.text(topic); got != want {
 				t.Errorf("%s: got %q, want %q", topic, got, want)
 			}
 		}
 
-		sample.BytesReceived = 700
+		received.Store(700)
 		time.Sleep(7*time.Second - time.Millisecond)
 		synctest.Wait()
 		if got := board.read(); len(got) > 0 {
@@ -124,14 +139,14 @@ func TestTree(t *testing.T) {
 		perMinute := 700.0 * 60 / 7
 		for i, topic := range want[:3] {
 			over := []float64{60, 300, 900}[i]
-			if got, want := board.texts[Root+topic], fmt.Sprintf("%.2f", perMinute*(1-math.Exp(-7/over))); got != want {
+			if got, want := board.text(topic), fmt.Sprintf("%.2f", perMinute*(1-math.Exp(-7/over))); got != want {
 				t.Errorf("%s: got %s, want %s", topic, got, want)
 			}
 		}
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		board.read()
-		if got, want := board.texts[Root+want[2]], fmt.Sprintf("%.2f", perMinute*(1-math.Exp(-7./900))*math.Exp(-8)); got != want {
+		if got, want := board.text(want[2]), fmt.Sprintf("%.2f", perMinute*(1-math.Exp(-7./900))*math.Exp(-8)); got != want {
 			t.Errorf("after two hours of silence a load is %s, want %s", got, want)
 		}
 		time.Sleep(time.Hour)
@@ -145,8 +160,11 @@ func TestTree(t *testing.T) {
 
 		tree.Change(0)
 		synctest.Wait()
-		if len(board.texts) > 0 {
-			t.Errorf("left over: %v", slices.Collect(maps.Keys(board.texts)))
+		board.mu.Lock()
+		left := slices.Collect(maps.Keys(board.texts))
+		board.mu.Unlock()
+		if len(left) > 0 {
+			t.Errorf("left over: %v", left)
 		}
 		time.Sleep(time.Hour)
 		board.read()
@@ -156,7 +174,7 @@ func TestTree(t *testing.T) {
 			t.Errorf("it has begun again with %d topics, not %d", len(got), len(all))
 		}
 		for _, load := range []string{"1min", "5min", "15min"} {
-			if got := board.texts[Root+"load/bytes/received/"+load]; got != "0.00" {
+			if got := board.text("load/bytes/received/" + load); got != "0.00" {
 				t.Errorf("a load has begun again at %s", got)
 			}
 		}
@@ -185,7 +203,7 @@ func TestKnownTraffic(t *testing.T) {
 		defer cancel()
 		go tree.Run(ctx)
 
-		var sent, received int // bytes
+		var sent, received atomic.Int64 // bytes
 		exchange := func(c *mqtttest.Client, send, expect string) {
 			if send != "" {
 				c.SendText(send)
@@ -230,7 +248,7 @@ func TestKnownTraffic(t *testing.T) {
 		for topic, want := range map[string]int{
 			"clients/total": 2, "clients/connected": 1, "clients/active": 1, "clients/disconnected": 1, "clients/inactive": 1, "clients/maximum": 2,
 			"clients/expired": 0, "subscriptions/count": 1, "shared_subscriptions/count": 0,
-			"messages/received": 13, "messages/sent": 11, "bytes/received": sent, "bytes/sent": received,
+			"messages/received": 13, "messages/sent": 11, "bytes/received": int(sent.Load()), "bytes/sent": int(received.Load()),
 			"publish/messages/received": 5, "publish/messages/sent": 3, "publish/messages/dropped": 0, "messages/publish/received": 5,
 			"publish/bytes/received": 22, "publish/bytes/sent": 15,
 			"retained messages/count": own + 1, "messages/stored": own + 2, "store/messages/count": own + 2, "messages/inflight": 1,
@@ -290,18 +308,18 @@ func TestNotForClients(t *testing.T) {
 // counting counts the bytes of a connection.
 type counting struct {
 	*memnet.Conn
-	sent, received *int
+	sent, received *atomic.Int64
 }
 
 func (c *counting) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	*c.sent += n
+	c.sent.Add(int64(n))
 	return n, err
 }
 
 func (c *counting) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	*c.received += n
+	c.received.Add(int64(n))
 	return n, err
 }
 
