@@ -5,6 +5,20 @@ import (
 	"time"
 )
 
+// AppendTime appends the time as strftime does in the C locale: what stands
+// behind a percent sign is a part of t, all else is itself.
+func AppendTime(b []byte, format string, t time.Time) []byte {
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' || i+1 == len(format) {
+			b = append(b, format[i])
+			continue
+		}
+		i++
+		b = appendStrftime(b, format[i], t)
+	}
+	return b
+}
+
 // appendStrftime appends a part of the time as strftime does for a percent sign
 // and this letter in the C locale. What is no such letter is appended as it is,
 // behind the percent sign, as glibc has it.

@@ -29,6 +29,17 @@ func TestStrftime(t *testing.T) {
 	}
 }
 
+func TestAppendTime(t *testing.T) {
+	at := time.Date(2024, 2, 9, 3, 4, 5, 0, zone)
+	for format, want := range map[string]string{
+		"": "", "x": "x", "%": "%", "%%": "%", "100%": "100%", "%Y-%m-%dT%H:%M:%S%z": "2024-02-09T03:04:05+0545", "ü%S": "ü05",
+	} {
+		if got := string(AppendTime(nil, format, at)); got != want {
+			t.Errorf("%q: got %q, want %q", format, got, want)
+		}
+	}
+}
+
 // TestStrftimeAsDate compares all letters with the date program at moments where
 // years, weeks and halves of the day begin and end.
 func TestStrftimeAsDate(t *testing.T) {
