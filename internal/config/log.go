@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Log says what is logged, where and how.
 type Log struct {
@@ -10,6 +13,11 @@ type Log struct {
 	Timestamp          bool
 	TimestampFormat    string // for strftime; empty: seconds since 1970
 	ConnectionMessages bool
+
+	Format      string        // text or json
+	RotateBytes int           // 0: never by size
+	RotateAge   time.Duration // 0: never by age
+	RotateKeep  int           // how many files
 }
 
 // LogTypes is a set of kinds of log lines.
@@ -55,10 +63,10 @@ var logTypeNames = [...]string{"error", "warning", "notice", "information", "deb
 
 // LogDests are places to log to.
 type LogDests struct {
-	Stdout, Stderr, Syslog, Topic bool
-	DLT, Android                  bool
-	None                          bool // nowhere, whatever else is there
-	File                          string
+	Stdout, Stderr, Syslog, Topic, Journal bool
+	DLT, Android                           bool
+	None                                   bool // nowhere, whatever else is there
+	File                                   string
 }
 
 func (l *LogDests) reset() { *l = LogDests{} }
@@ -74,6 +82,8 @@ func (l *LogDests) read(w *Word, rest string) *Problem {
 		l.Syslog = true
 	case "topic":
 		l.Topic = true
+	case "journald":
+		l.Journal = true
 	case "dlt":
 		l.DLT = true
 	case "android":

@@ -139,7 +139,7 @@ func TestProblems(t *testing.T) {
 			"Invalid 'persistent_client_expiration' duration in configuration.\nError found at a.conf:1. Instead of '30' write a number and h, d, w, m or y for hours, days, weeks, months of 30 days or years.",
 		},
 		{"version 6", "listener 1883\naccept_protocol_versions 5,6", "Invalid 'accept_protocol_versions' value (5,6).\nError found at a.conf:2. It is a list of 3, 4 and 5, for MQTT 3.1, 3.1.1 and 5.0, as in '4,5'."},
-		{"log_dest", "log_dest stdot", "Invalid 'log_dest' value (stdot).\nError found at a.conf:1. It is stdout, stderr, syslog, topic, file, dlt, android or none."},
+		{"log_dest", "log_dest stdot", "Invalid 'log_dest' value (stdot).\nError found at a.conf:1. It is stdout, stderr, syslog, topic, file, journald, dlt, android or none."},
 		{
 			"log_type", "log_type info",
 			"Invalid 'log_type' value (info).\nError found at a.conf:1. It is error, warning, notice, information, debug, subscribe, unsubscribe, websockets, internal, none or all.",

@@ -261,11 +261,12 @@ var messageWords = []Word{
 
 var logWords = []Word{
 	{
-		Name: "log_dest", Kind: List, Default: "stderr", Choices: []string{"stdout", "stderr", "syslog", "topic", "file", "dlt", "android", "none"},
-		Value: "PLACE", Status: Later, Only: []string{"syslog", "topic", "file", "dlt", "android"},
+		Name: "log_dest", Kind: List, Default: "stderr", Choices: []string{"stdout", "stderr", "syslog", "topic", "file", "journald", "dlt", "android", "none"},
+		Value: "PLACE", Status: Inert, Only: []string{"dlt", "android"}, Why: "it is for systems that this program does not run on",
 		Sample: "file /var/log/mosquitto/mosquitto.log",
-		Doc: "Where the log goes: stdout, stderr, syslog, topic (below $SYS/broker/log), file PATH or none, which wins over the others. " +
-			"May be repeated, with one file. dlt and android are for systems that this program does not run on.",
+		Doc: "Where the log goes: stdout, stderr, syslog, topic (below $SYS/broker/log), file PATH, journald or none, which wins over the others. " +
+			"May be repeated, with one file. journald, which Mosquitto does not know, is systemd's journal with a field for each attribute; " +
+			"stderr is as good where it leads there. dlt and android are for systems that this program does not run on.",
 		place: func(t target) any { return &t.config.Log.Dests },
 	},
 	{
@@ -275,7 +276,7 @@ var logWords = []Word{
 		place:   func(t target) any { return &t.config.Log.Types },
 	},
 	{
-		Name: "log_facility", Kind: Integer, Max: 7, Status: Later,
+		Name: "log_facility", Kind: Integer, Max: 7,
 		Doc:   "The facility of syslog: 0 to 7 for local0 to local7; daemon unless given.",
 		place: func(t target) any { return &t.config.Log.Facility },
 	},
@@ -285,7 +286,7 @@ var logWords = []Word{
 		place: func(t target) any { return &t.config.Log.Timestamp },
 	},
 	{
-		Name: "log_timestamp_format", Kind: String, Value: "FORMAT", Status: Later,
+		Name: "log_timestamp_format", Kind: String, Value: "FORMAT",
 		Sample: "%Y-%m-%dT%H:%M:%S",
 		Doc:    "How the time is written, in the language of strftime: %Y-%m-%dT%H:%M:%S. Unless given, it is the number of seconds since 1970.",
 		place:  func(t target) any { return &t.config.Log.TimestampFormat },
@@ -294,6 +295,28 @@ var logWords = []Word{
 		Name: "connection_messages", Kind: Bool, Default: "true",
 		Doc:   "Log when a client connects and disconnects.",
 		place: func(t target) any { return &t.config.Log.ConnectionMessages },
+	},
+	{
+		Name: "log_format", Kind: Choice, Choices: []string{"text", "json"}, Default: "text", Ours: true,
+		Doc: "How a line of stdout, stderr and a file looks: text as Mosquitto writes it, or json with an object that has the sentence " +
+			"and each of its parts.",
+		place: func(t target) any { return &t.config.Log.Format },
+	},
+	{
+		Name: "log_rotate_size", Kind: Integer, Max: unbounded, Default: "0", Value: "BYTES", Sample: "10000000", Ours: true,
+		Doc: "Put the log file aside when it would grow beyond this, as FILE.1, with older ones as FILE.2 and so on. " +
+			"0: whatever its size; whoever else puts it aside sends a signal afterwards, and it is opened anew.",
+		place: func(t target) any { return &t.config.Log.RotateBytes },
+	},
+	{
+		Name: "log_rotate_age", Kind: Duration, Ours: true, Sample: "1w",
+		Doc:   "Put the log file aside when it is this old.",
+		place: func(t target) any { return &t.config.Log.RotateAge },
+	},
+	{
+		Name: "log_rotate_keep", Kind: Integer, Min: 1, Max: 1000, Default: "5", Value: "FILES", Ours: true,
+		Doc:   "How many log files are kept that were put aside.",
+		place: func(t target) any { return &t.config.Log.RotateKeep },
 	},
 	{
 		Name: "websockets_log_level", Kind: Integer, Max: unbounded, Default: "0",

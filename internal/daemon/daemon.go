@@ -37,13 +37,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	log, err := logs.Open(logOptions(o.Config, o.Stdout, o.Stderr))
+	log, err := o.openLog()
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	logger := log.Logger()
-	options.Logger = logger
+	options.Logger, options.Trace = logger, trace(o.Config, log)
 	logger.Log(ctx, logs.LevelInformation, "broker starting", "version", o.Version)
 	logger.Log(ctx, logs.LevelInformation, "configuration loaded", "file", o.Config.File)
 	for _, w := range o.Config.Warnings {
@@ -60,6 +60,7 @@ func Run(ctx context.Context, o Options) error {
 	defer stopSignals()
 
 	b := broker.New(options)
+	log.PublishTo(b.Publish)
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { ended <- b.Serve(l) }()

@@ -205,8 +205,22 @@ func TestSyslog(t *testing.T) {
 			t.Errorf("%s: got %q", network, got)
 		}
 	}
-	if _, err := Open(Options{Syslog: true, SyslogSocket: filepath.Join(t.TempDir(), "none")}); err == nil {
-		t.Error("nobody listens, and nobody says so")
+}
+
+// Where nobody listens, the other destinations say so, and it is tried again.
+func TestSyslogIsMissing(t *testing.T) {
+	t.Parallel()
+	path, other := filepath.Join(t.TempDir(), "log"), &full{}
+	l := open(t, Options{Types: All, Syslog: true, SyslogSocket: path, Stderr: other})
+	l.Logger().Info("said")
+	late, err := net.ListenPacket("unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	l.Logger().Info("again")
+	for got := ""; !strings.HasSuffix(got, "]: again."); {
+		got = readFrom(t, late)
 	}
 }
 

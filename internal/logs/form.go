@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"strconv"
 	"time"
+
+	"github.com/zancudomq/zancudo/internal/format"
 )
 
 // form returns how lines are written for a destination.
@@ -29,6 +31,10 @@ func stamper(o *Options) func(b []byte, t time.Time) []byte {
 	switch {
 	case !o.Timestamp:
 		return func(b []byte, _ time.Time) []byte { return b }
+	case o.TimestampFormat != "":
+		return func(b []byte, t time.Time) []byte {
+			return append(format.AppendTime(b, o.TimestampFormat, t.Local()), ": "...)
+		}
 	default:
 		return func(b []byte, t time.Time) []byte { return append(strconv.AppendInt(b, t.Unix(), 10), ": "...) }
 	}

@@ -7,19 +7,16 @@ import (
 	"strings"
 )
 
-// journalSocket is where systemd's journal listens.
-const journalSocket = "/run/systemd/journal/socket"
+// JournalSocket is where systemd's journal listens.
+const JournalSocket = "/run/systemd/journal/socket"
 
-func openJournal(path string) (sink, error) {
+func openJournal(path string) sink {
 	if path == "" {
-		path = journalSocket
+		path = JournalSocket
 	}
-	s := &datagrams{connect: func() (net.Conn, error) {
+	return &datagrams{connect: func() (net.Conn, error) {
 		return net.Dial("unixgram", path) //nolint:noctx // a socket of this machine answers at once
 	}}
-	var err error
-	s.conn, err = s.connect()
-	return s, err
 }
 
 // appendJournal appends a line in the journal's own protocol: a field for the

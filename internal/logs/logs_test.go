@@ -146,6 +146,29 @@ func TestHandlerAttributes(t *testing.T) {
 	}
 }
 
+func TestTimestamp(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+	for _, tt := range []struct {
+		on           bool
+		format, want string
+	}{
+		{false, "%F", "said.\n"},
+		{true, "", fmt.Sprintf("%d: said.\n", at.Unix())},
+		{true, "%Y-%m-%dT%H:%M:%S", "2026-01-02T03:04:05: said.\n"},
+	} {
+		var b bytes.Buffer
+		l := open(t, Options{Types: All, Stderr: &b, Timestamp: tt.on, TimestampFormat: tt.format})
+		if err := l.Logger().Handler().Handle(t.Context(), slog.NewRecord(at, slog.LevelInfo, "said", 0)); err != nil {
+			t.Fatal(err)
+		}
+		l.Flush()
+		if got := b.String(); got != tt.want {
+			t.Errorf("%t %q: got %q, want %q", tt.on, tt.format, got, tt.want)
+		}
+	}
+}
+
 // Lines stay whole, whoever else writes.
 func TestWholeLines(t *testing.T) {
 	t.Parallel()

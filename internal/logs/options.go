@@ -17,9 +17,11 @@ type Options struct {
 	Topic   bool // $SYS/broker/log/…, once Log.PublishTo was called
 	Journal bool // systemd's
 
-	// Timestamp begins each line with the time, in seconds since 1970; the journal has
-	// its own.
+	// Timestamp begins each line with the time; the journal has its own.
 	Timestamp bool
+	// TimestampFormat is a format of strftime(3) for it, in the local zone;
+	// empty: seconds since 1970.
+	TimestampFormat string
 	// JSON has each line of Stdout, Stderr and File be an object.
 	JSON bool
 	// ConnectionMessages are the lines that say who connects and disconnects.

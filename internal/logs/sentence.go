@@ -33,6 +33,7 @@ const (
 	msgRunning       = "broker running"
 	msgSignal        = "signal passed over"
 	msgTerminating   = "broker terminating"
+	msgNoFile        = "log file not opened"
 
 	// The log's own.
 	msgReceived = "packet received"
@@ -77,6 +78,9 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 		return append(append(b, a.text("version")...), " running"...)
 	case msgTerminating:
 		return append(append(b, a.text("version")...), " terminating"...)
+	case msgNoFile:
+		b = appendText(append(b, "Unable to open log file "...), a.text("file"))
+		return append(appendText(append(b, " for writing: "...), a.text("err")), '.')
 	case msgLoaded:
 		if a.text("file") == "" {
 			return append(b, "Using default config."...)

@@ -38,11 +38,11 @@ func wanted(o Options) []want {
 	}
 	if o.Syslog {
 		k := key{name: toSyslog, path: o.SyslogSocket, program: o.name(), facility: facility(o.Facility)}
-		all = append(all, want{k, func(*Log) (sink, error) { return openSyslog(o.SyslogSocket) }})
+		all = append(all, want{k, func(*Log) (sink, error) { return openSyslog(o.SyslogSocket), nil }})
 	}
 	if o.Journal {
 		k := key{name: toJournal, path: o.JournalSocket, program: o.name()}
-		all = append(all, want{k, func(*Log) (sink, error) { return openJournal(o.JournalSocket) }})
+		all = append(all, want{k, func(*Log) (sink, error) { return openJournal(o.JournalSocket), nil }})
 	}
 	if o.Topic {
 		all = append(all, want{key{name: toTopic}, func(l *Log) (sink, error) { return topics{l}, nil }})

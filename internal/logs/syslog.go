@@ -33,15 +33,14 @@ type datagrams struct {
 	conn    net.Conn
 }
 
-func openSyslog(path string) (sink, error) {
+// openSyslog does not connect yet: whoever listens may be started later.
+func openSyslog(path string) sink {
 	s := &datagrams{}
 	s.connect = func() (c net.Conn, err error) {
 		c, s.stream, err = dialSyslog(path)
 		return c, err
 	}
-	var err error
-	s.conn, err = s.connect()
-	return s, err
+	return s
 }
 
 func dialSyslog(path string) (c net.Conn, stream bool, err error) {
