@@ -1,6 +1,10 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
 
 // finish checks what only the whole configuration tells.
 func (p *parser) finish() {
@@ -8,13 +12,7 @@ func (p *parser) finish() {
 	if len(c.Listeners) == 0 {
 		c.Listeners = []*Listener{newListener(DefaultPort)}
 	}
-	if p.createdBy != "" && len(c.Listeners) > 1 {
-		p.report(&Problem{
-			Class: Pointless, File: p.created.file, Line: p.created.line, Word: p.createdBy,
-			Text:   fmt.Sprintf("'%s' stands before any listener of its file and so opens port %d too", p.createdBy, p.defaultListener.Port),
-			Remedy: "Write it below the 'listener' that it is for.",
-		})
-	}
+	p.settleDefault()
 	for i, l := range c.Listeners {
 		p.report(at(p.occupied(l, c.Listeners[:i]), l.File, l.Line))
 		p.report(at(checkTLS(l), l.File, l.Line))
@@ -23,6 +21,29 @@ func (p *parser) finish() {
 	for _, b := range c.Bridges {
 		p.report(at(checkBridge(b), b.File, b.Line))
 	}
+}
+
+// settleDefault decides whether there is a default listener that only a word
+// before any listener has created. If its words say nothing new there is none,
+// since many files begin with 'protocol mqtt'. Nor does allow_anonymous alone
+// open a port.
+func (p *parser) settleDefault() {
+	if p.createdBy == "" || len(p.config.Listeners) == 1 {
+		return
+	}
+	warning := &Problem{
+		Class: Pointless, File: p.created.file, Line: p.created.line, Word: p.createdBy,
+		Text:   fmt.Sprintf("'%s' stands before any listener of its file and so opens port %d too", p.createdBy, p.defaultListener.Port),
+		Remedy: "Write it below the 'listener' that it is for.",
+	}
+	like := *p.defaultListener
+	like.File, like.Line, like.Security.AllowAnonymous = "", 0, nil
+	if reflect.DeepEqual(&like, newListener(DefaultPort)) {
+		p.config.Listeners = slices.DeleteFunc(p.config.Listeners, func(l *Listener) bool { return l == p.defaultListener })
+		p.createdBy = ""
+		warning.Text = fmt.Sprintf("'%s' has no effect: it stands before any listener of its file", warning.Word)
+	}
+	p.report(warning)
 }
 
 // at gives a problem its place.

@@ -11,8 +11,6 @@ func (w *Word) Syntax() string { return w.Name + " " + w.syntax() }
 
 func (w *Word) syntax() string {
 	switch {
-	case w.Name == "log_dest":
-		return "stdout|stderr|syslog|topic|file PATH|none"
 	case w.Value != "":
 		return w.Value
 	case w.Kind == Bool:

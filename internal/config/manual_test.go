@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-//go:generate go test -run TestManual -count=1 . -update
+//go:generate go test -run "TestManual|TestRealFiles|TestBrokenFiles" -count=1 . -update
 
 var update = flag.Bool("update", false, "write the files that the tests compare with")
 

@@ -239,27 +239,3 @@ func TestUsePorts(t *testing.T) {
 		t.Errorf("got %s", describe(c))
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("listener 1883\nallow_anonymous true\n"))
-	f.Add([]byte("\ufeffport 0x1\r\nbind_address\t::1\n# c\n #\nmax_qos 3\nlog_type all\nlog_dest file x"))
-	f.Add([]byte("persistent_client_expiration 9999999999y\naccept_protocol_versions ,4,,5\nplugin_opt_ x\nconnection\ntopic"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := Parse("f", text)
-		if err == nil {
-			if len(c.Listeners) == 0 || c.PersistentClientExpiration < 0 {
-				t.Errorf("got %s", describe(c))
-			}
-			return
-		}
-		var problems Problems
-		if !errors.As(err, &problems) {
-			t.Fatal(err)
-		}
-		for _, p := range problems {
-			if p.Line == 0 || p.Text == "" || p.Remedy == "" || strings.ContainsAny(p.Text+p.Remedy, "\n\r\x1b\x00") {
-				t.Errorf("got %+v", p)
-			}
-		}
-	})
-}

@@ -79,7 +79,7 @@ func (l *linter) pointless() {
 	l.pointlessIf(!c.Log.Timestamp, nil, "'log_timestamp' is false", "Remove the line.", "log_timestamp_format")
 	l.pointlessIf(!c.Persistence && !l.hasPlugins(), nil, "'persistence' is false", "Write 'persistence true', or remove the line.", "persistence_file", "persistence_location")
 	d := c.Log.Dests
-	others := d.Stdout || d.Stderr || d.Syslog || d.Topic || d.File != "" || d.DLT || d.Android
+	others := d.Stdout || d.Stderr || d.Syslog || d.Topic || d.File != "" || d.Journal || d.DLT || d.Android
 	if d.None && others {
 		l.add(Pointless, l.owned("log_dest", nil), "log_dest", "nothing is logged anywhere: 'log_dest none' wins over the others", "Remove either.")
 	}

@@ -262,7 +262,7 @@ var messageWords = []Word{
 var logWords = []Word{
 	{
 		Name: "log_dest", Kind: List, Default: "stderr", Choices: []string{"stdout", "stderr", "syslog", "topic", "file", "journald", "dlt", "android", "none"},
-		Value: "PLACE", Status: Inert, Only: []string{"dlt", "android"}, Why: "it is for systems that this program does not run on",
+		Value: "stdout|stderr|syslog|topic|file PATH|journald|none", Status: Inert, Only: []string{"dlt", "android"}, Why: "it is for systems that this program does not run on",
 		Sample: "file /var/log/mosquitto/mosquitto.log",
 		Doc: "Where the log goes: stdout, stderr, syslog, topic (below $SYS/broker/log), file PATH, journald or none, which wins over the others. " +
 			"May be repeated, with one file. journald, which Mosquitto does not know, is systemd's journal with a field for each attribute; " +
