@@ -38,17 +38,18 @@ var plan = []room{
 	{dir: "cmd/zancudo", floor: 5, lines: 80},
 
 	// Floor 4: put together.
-	{dir: "internal/cli", floor: 4, doors: []string{"internal/daemon"}},
+	{dir: "internal/cli", floor: 4, doors: []string{"internal/daemon"}, modules: []string{"golang.org/x/term"}},
 	{dir: "internal/daemon", floor: 4, doors: []string{"internal/admin"}},
 	{dir: "internal/admin", floor: 4},
 
-	// Floor 3: adapters. They do not import each other, except bridge → client.
+	// Floor 3: adapters. They do not import each other, except through the doors named here.
 	{dir: "internal/listen", floor: 3},
 	{dir: "internal/service", floor: 3},
 	{dir: "internal/ws", floor: 3},
 	{dir: "internal/quic", floor: 3, modules: []string{"github.com/quic-go/quic-go"}},
-	{dir: "internal/auth", floor: 3},
-	{dir: "internal/dynsec", floor: 3},
+	{dir: "internal/auth", floor: 3, doors: []string{"internal/password"}},
+	{dir: "internal/dynsec", floor: 3, doors: []string{"internal/password"}},
+	{dir: "internal/password", floor: 3, modules: []string{"golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"}},
 	{dir: "internal/pki", floor: 3},
 	{dir: "internal/store", floor: 3, modules: []string{"github.com/cockroachdb/pebble/v2"}},
 	{dir: "internal/store/mosqdb", floor: 3},
