@@ -47,6 +47,7 @@ func commands() []command {
 		{"pub", func() *flags.Command { return newPubOptions().table() }, pub},
 		{"sub", func() *flags.Command { return newSubOptions().table() }, sub},
 		{"rr", func() *flags.Command { return newRROptions().table() }, rr},
+		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
 		{"help", func() *flags.Command { return helpTable(new(string), new(string)) }, help},
@@ -59,10 +60,11 @@ func commands() []command {
 // aliases are the names of Mosquitto's programs, under which this one may be
 // installed or linked, and the subcommands that take their place.
 var aliases = map[string]string{
-	"mosquitto":     "run",
-	"mosquitto_pub": "pub",
-	"mosquitto_rr":  "rr",
-	"mosquitto_sub": "sub",
+	"mosquitto":        "run",
+	"mosquitto_pub":    "pub",
+	"mosquitto_sub":    "sub",
+	"mosquitto_rr":     "rr",
+	"mosquitto_passwd": "passwd",
 }
 
 // usageStatus is the exit status for a command line that makes no sense.
