@@ -174,9 +174,9 @@ func TestNamesAndStatuses(t *testing.T) {
 		status         int
 		stdout, stderr string // how they begin
 	}{
-		{mosquitto, []string{"-h"}, 0, "zancudo version ", ""},
+		{mosquitto, []string{"-h"}, 0, "mosquitto: run the broker\n", ""},
 		{mosquitto, []string{"--x"}, 3, "", "Error: Unknown option '--x'.\n"},
-		{zancudo, []string{"-p", "0"}, 3, "", "Error: Invalid port specified (0).\n"},
+		{zancudo, []string{"-p", "0"}, 3, "", "Error: Invalid port specified (0). -p takes "},
 		{zancudo, []string{"-p"}, 3, "", "Error: -p argument given, but no port specified.\n"},
 		{zancudo, []string{"-c", "/nonexistent"}, 3, "", "Error: Unable to open config file '/nonexistent'.\n"},
 		{zancudo, []string{"--version"}, 0, "zancudo version ", ""},
