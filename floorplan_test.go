@@ -57,7 +57,7 @@ var plan = []room{
 	{dir: "internal/cluster", floor: 3, modules: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},
 	{dir: "internal/bridge", floor: 3, doors: []string{"internal/client"}},
 	{dir: "internal/client", floor: 3},
-	{dir: "internal/dial", floor: 3, doors: []string{"internal/ws"}},
+	{dir: "internal/dial", floor: 3, doors: []string{"internal/ws", "internal/psk"}},
 	{dir: "internal/psk", floor: 3},   // TLS with pre-shared keys
 	{dir: "internal/bench", floor: 3}, // the load generator
 	{dir: "internal/logs", floor: 3},

@@ -44,8 +44,15 @@ func (d *dialer) prepare() error {
 	// it off, and as rare as the kernel has it.
 	d.net.KeepAliveConfig = net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1}
 	d.net.Resolver = d.Resolver
-	if d.TLS != nil {
-		secure, err := d.TLS.layer()
+	if d.TLS != nil && d.PSK != nil {
+		return &Error{Text: "a connection is protected by certificates or by a pre-shared key, not by both"}
+	}
+	if d.secure() {
+		protect := d.PSK.layer
+		if d.TLS != nil {
+			protect = d.TLS.layer
+		}
+		secure, err := protect()
 		if err != nil {
 			return err
 		}
