@@ -103,6 +103,9 @@ func TestHelpConfig(t *testing.T) {
 			t.Errorf("%s: got %+v", tt.word, got)
 		}
 	}
+	if got := call(t, "zancudo", "man", "config"); got.status != 0 || !strings.Contains(got.stdout, ".TH ZANCUDO.CONF 5") {
+		t.Errorf("got %d %.60q", got.status, got.stdout)
+	}
 	if got := call(t, "zancudo", "help", "pub", "x"); got.status != 3 || got.stdout != "" {
 		t.Errorf("got %+v", got)
 	}

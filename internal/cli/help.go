@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/flags"
 )
 
@@ -59,7 +60,7 @@ func manTable(name *string) *flags.Command {
 	return &flags.Command{
 		Name: "man", Summary: "print the manual page of a command", Usage: []string{"[command]"},
 		Text:   "The page is in roff, for man(1).",
-		Args:   []flags.Arg{{Name: "command", Help: "whose page; otherwise that of zancudo", Optional: true, Set: flags.Text(name)}},
+		Args:   []flags.Arg{{Name: "command", Help: "whose page; config has that of zancudo.conf(5), and otherwise it is that of zancudo", Optional: true, Set: flags.Text(name)}},
 		Groups: []flags.Group{{Flags: standardFlags()}},
 		Examples: []flags.Example{
 			{Line: "zancudo man pub | man -l -", Text: "read a page"},
@@ -73,6 +74,9 @@ func man(_ context.Context, env Env, args []string) int {
 	var name string
 	if status, done := parse(env, manTable(&name), args); done {
 		return status
+	}
+	if name == "config" {
+		return written(env, config.WriteMan(env.Stdout))
 	}
 	if name == "" {
 		return written(env, flags.WriteManOverview(env.Stdout, "zancudo", summary, overview, version(), tables()))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // finish checks what only the whole configuration tells.
@@ -18,8 +19,8 @@ func (p *parser) finish() {
 		p.report(at(checkTLS(l), l.File, l.Line))
 		p.report(at(checkProxy(l), l.File, l.Line))
 	}
-	for _, b := range c.Bridges {
-		p.report(at(checkBridge(b), b.File, b.Line))
+	for i, b := range c.Bridges {
+		p.report(at(checkBridge(b, c.Bridges[:i]), b.File, b.Line))
 	}
 }
 
@@ -104,7 +105,8 @@ func checkProxy(l *Listener) *Problem {
 	return nil
 }
 
-func checkBridge(b *Bridge) *Problem {
+// checkBridge checks a bridge that comes after others.
+func checkBridge(b *Bridge, others []*Bridge) *Problem {
 	what := func(text, word, remedy string) *Problem {
 		return &Problem{Word: word, Text: "Invalid bridge configuration: " + text, Remedy: remedy}
 	}
@@ -119,6 +121,10 @@ func checkBridge(b *Bridge) *Problem {
 		return what("missing bridge_psk.", "bridge_psk", "Give the key of the identity.")
 	case t.PSK != "" && t.certificates():
 		return what("both certificates and a pre-shared key.", "bridge_psk", "Use either; remove the words of the other.")
+	case strings.Trim(t.PSK, "0123456789abcdefABCDEF") != "":
+		return what("bridge_psk is not hexadecimal.", "bridge_psk", "Write two of 0 to 9 and a to f for each byte, without 0x.")
+	case b.LocalClientID != "" && slices.ContainsFunc(others, func(o *Bridge) bool { return o.LocalClientID == b.LocalClientID }):
+		return what("two have the same local_clientid.", "local_clientid", "Give each its own: a second client with the identifier takes the place of the first.")
 	case (t.CertFile == "") != (t.KeyFile == ""):
 		return what("bridge_certfile and bridge_keyfile go together.", "bridge_certfile", "Name both or none.")
 	}

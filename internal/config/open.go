@@ -33,8 +33,8 @@ func (p *parser) openListener(w *Word, rest string) *Problem {
 	if problem != nil {
 		return problem
 	}
-	if !validText(address) {
-		return w.notText()
+	if problem := checkAddress(w, port, address); problem != nil {
+		return problem
 	}
 	l := newListener(port)
 	l.File, l.Line = p.file.name, p.file.line
@@ -63,6 +63,19 @@ func parsePort(w *Word, text, address string) (int, *Problem) {
 	return int(n), nil
 }
 
+// checkAddress refuses what cannot be a host, or with port 0 a path.
+func checkAddress(w *Word, port int, address string) *Problem {
+	switch {
+	case !validText(address):
+		return w.notText()
+	case port != 0 && strings.HasPrefix(address, "#"):
+		return w.invalid(address, "A comment is a line of its own, with # in the first column.")
+	case port != 0 && strings.ContainsAny(address, blanks+"/#"):
+		return w.invalid(address, "It is an IP address or the name of a host.")
+	}
+	return nil
+}
+
 // moveDefault says where the default listener is.
 func (p *parser) moveDefault(w *Word, rest string) *Problem {
 	p.config.LocalOnly = false
@@ -78,8 +91,8 @@ func (p *parser) moveDefault(w *Word, rest string) *Problem {
 			return p.duplicate(w, before)
 		}
 		p.given[given{w, nil}] = p.here()
-		if !validText(rest) {
-			return w.notText()
+		if problem := checkAddress(w, DefaultPort, rest); problem != nil {
+			return problem
 		}
 		p.useDefault().Address = rest
 	}

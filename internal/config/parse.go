@@ -280,6 +280,12 @@ func (p *parser) warnOf(w *Word, name, rest string) {
 	case w.Deprecated != "":
 		p.report(&Problem{Class: Deprecated, Word: name, Text: fmt.Sprintf("'%s' is deprecated; %s", name, w.Deprecated)})
 	}
+	if w.Kind == String && !w.Secret && strings.Contains(rest, " #") {
+		p.report(&Problem{
+			Class: Pointless, Word: name, Text: fmt.Sprintf("the text of '%s' is all up to the end of the line: '%s'", name, clean(rest)),
+			Remedy: "Write the comment on a line of its own.",
+		})
+	}
 	value := firstToken(rest)
 	if w.Name == "listener" && value == "0" {
 		value = "unix"

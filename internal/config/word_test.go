@@ -146,6 +146,7 @@ func lineOf(w *Word) string {
 		return w.Name + " " + w.Choices[0]
 	}
 	forms := map[string]string{
+		"bridge_psk": "abc123", "bind_address": "localhost",
 		"accept_protocol_versions": "5", "plugin_use": "name", "plugin_load": "other path", "listener": "1885", "include_dir": "none",
 		"topic": "a/# in 1 l/ r/", "restart_timeout": "7", "bridge_tcp_keepalive": "1 2 3", "address": "host:1884",
 	}
