@@ -73,7 +73,8 @@ var plan = []room{
 	{dir: "internal/acl", floor: 1, pure: true},
 	{dir: "internal/ciphers", floor: 1, pure: true}, // OpenSSL's names of cipher suites
 	{dir: "internal/config", floor: 1, pure: true},
-	{dir: "internal/format", floor: 1, pure: true}, // what sub and rr print
+	{dir: "internal/format", floor: 1, pure: true},    // what sub and rr print
+	{dir: "internal/recording", floor: 1, pure: true}, // messages with their timing, in a file
 
 	// Floor 0: words and wire. They import nothing of ours.
 	{dir: "packet", floor: 0, pure: true},

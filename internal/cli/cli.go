@@ -47,6 +47,8 @@ func commands() []command {
 		{"pub", func() *flags.Command { return newPubOptions().table() }, pub},
 		{"sub", func() *flags.Command { return newSubOptions().table() }, sub},
 		{"rr", func() *flags.Command { return newRROptions().table() }, rr},
+		{"record", func() *flags.Command { return newRecordOptions().table() }, record},
+		{"replay", func() *flags.Command { return newReplayOptions().table() }, replay},
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
