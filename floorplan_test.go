@@ -281,7 +281,7 @@ func closedModule(from room, target string, test bool) string {
 	}
 	for _, r := range plan {
 		if slices.ContainsFunc(r.modules, holds) {
-			if r.dir == from.dir {
+			if r.dir == from.dir || from.floor == testFloor && within(from.dir, r.dir) { // store and store/storetest
 				return ""
 			}
 			return "its one room is " + r.dir

@@ -1,0 +1,293 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A Report tells what was found damaged, and what was saved.
+type Report struct {
+	When       time.Time
+	Cause      string   // the error that started it
+	Quarantine string   // the directory with the damaged files and this report; empty of a Check
+	Damages    []Damage // what could not be read
+	Facts      int      // how many facts there are without that
+}
+
+// Damage is one file, or part of it, that could not be read.
+type Damage struct {
+	File     string
+	Err      string
+	From, To []byte // keys between which changes are lost; both nil when that is not known
+}
+
+func (d *Damage) String() string {
+	where := "which keys it held is not known"
+	if d.From != nil || d.To != nil {
+		where = fmt.Sprintf("changes of keys after %q and before %q are lost", d.From, d.To)
+	}
+	return fmt.Sprintf("%s: %s: %s", d.File, d.Err, where)
+}
+
+// String is the report for people.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", r.When.UTC().Format(time.RFC3339), r.Cause)
+	for i := range r.Damages {
+		fmt.Fprintf(&b, "%s\n", &r.Damages[i])
+	}
+	fmt.Fprintf(&b, "%d facts are there. In what is lost, an older value may stand where a newer one was, and what was removed may be back.\n", r.Facts)
+	return b.String()
+}
+
+// Reports returns what was found damaged since Open.
+func (s *Store) Reports() []Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Report(nil), s.reports...)
+}
+
+// openOrRescue opens the facts; if they are damaged, what can be read of them.
+func (s *Store) openOrRescue(m mark) (*engine, error) {
+	access := readWrite
+	if m.fresh {
+		access = create
+	}
+	e, err := s.openEngine(access)
+	if err == nil {
+		return e, nil
+	}
+	if !isDamage(err) {
+		return nil, s.explain("open the store", fmt.Errorf("%w (if its files are damaged, repair it)", err))
+	}
+	if err := s.rescue(err); err != nil {
+		return nil, err
+	}
+	e, err = s.openEngine(readWrite)
+	if err != nil {
+		return nil, s.explain("open what was saved of the store", err)
+	}
+	return e, nil
+}
+
+// rescue puts damaged facts aside and what can be read of them in their place.
+// It can end at any point and be done again: until the copy is complete the
+// damaged facts stay where they are, and finishSwap does the rest.
+func (s *Store) rescue(cause error) error {
+	r := Report{When: time.Now(), Cause: cause.Error()}
+	r.Quarantine = s.path(filepath.Join(quarantineName, r.When.UTC().Format("20060102T150405.000000000Z")))
+	if err := s.base.RemoveAll(s.path(unfinishedName)); err != nil {
+		return s.explain("save facts", err)
+	}
+	from, err := s.sources()
+	if err != nil {
+		return s.explain("save facts", err)
+	}
+	defer from.close()
+	if len(from.tables)+len(from.logs) == 0 {
+		return fmt.Errorf("open the store in %s: %w; nothing is left to read in %s. To start with an empty state, remove %s",
+			s.options.Dir, cause, s.facts(), s.path(markName))
+	}
+	r.Facts, err = s.copyFacts(from)
+	if err != nil {
+		return s.explain("save facts", err)
+	}
+	r.Damages = from.damages
+	if r.Facts == 0 && len(r.Damages) > 0 {
+		return fmt.Errorf("open the store in %s: %w; nothing of it can be read. To start with an empty state, move %s and %s away",
+			s.options.Dir, cause, s.facts(), s.path(markName))
+	}
+	if err := s.swap(&r); err != nil {
+		return s.explain("put the saved facts in place", err)
+	}
+	s.mu.Lock()
+	s.reports = append(s.reports, r)
+	s.mu.Unlock()
+	s.options.Logger.Error("store was damaged and put aside", "path", r.Quarantine, "reason", r.Cause, "facts", r.Facts)
+	return nil
+}
+
+// copyFacts writes all facts of the sources to a new Pebble.
+func (s *Store) copyFacts(from *sources) (n int, err error) {
+	e := &engine{dead: make(chan struct{})}
+	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail, private: isOS(s.base)}
+	if err := e.open(s.path(unfinishedName), s.pebbleOptions(e, create)); err != nil {
+		return 0, err
+	}
+	err = <-e.run(func() error {
+		b := e.db.NewBatch()
+		write := func() error {
+			err := e.db.Apply(b, pebble.NoSync)
+			b = e.db.NewBatch()
+			return err
+		}
+		err := from.merge(func(key, value []byte) error {
+			n++
+			if err := b.Set(key, value, nil); err != nil || b.Len() < groupLimit {
+				return err
+			}
+			return write()
+		})
+		if err != nil {
+			return err
+		}
+		if err := write(); err != nil {
+			return err
+		}
+		return e.db.Flush()
+	})
+	return n, errors.Join(err, e.close())
+}
+
+// swap moves the damaged facts into quarantine and the saved ones into their
+// place. The name of the saved ones says that they are complete.
+func (s *Store) swap(r *Report) error {
+	for _, dir := range []string{s.path(unfinishedName), s.options.Dir} {
+		if err := syncDir(s.base, dir); err != nil {
+			return err
+		}
+	}
+	if err := s.base.MkdirAll(r.Quarantine, 0o700); err != nil {
+		return err
+	}
+	if err := writeFile(s.base, filepath.Join(r.Quarantine, "report.txt"), []byte(r.String())); err != nil {
+		return err
+	}
+	for _, dir := range []string{s.path(quarantineName), s.options.Dir} {
+		if err := syncDir(s.base, dir); err != nil {
+			return err
+		}
+	}
+	if err := s.base.Rename(s.path(unfinishedName), s.path(savedName)); err != nil {
+		return err
+	}
+	if err := syncDir(s.base, s.options.Dir); err != nil {
+		return err
+	}
+	if err := s.base.Rename(s.facts(), filepath.Join(r.Quarantine, factsName)); err != nil {
+		return err
+	}
+	if err := syncDir(s.base, r.Quarantine); err != nil {
+		return err
+	}
+	if err := s.finishSwap(); err != nil {
+		return err
+	}
+	s.dropHealthy(r)
+	return nil
+}
+
+// finishSwap ends what a crash may have cut short: a complete copy takes its
+// place, what is incomplete goes.
+func (s *Store) finishSwap() error {
+	for _, name := range []string{unfinishedName, resetName, backupName} {
+		if err := s.base.RemoveAll(s.path(name)); err != nil && !errors.Is(err, errNotExist) {
+			return s.explain("clean up", err)
+		}
+	}
+	if _, err := s.base.Stat(s.path(savedName)); errors.Is(err, errNotExist) {
+		return nil
+	}
+	if _, err := s.base.Stat(s.facts()); err == nil {
+		aside := s.path(filepath.Join(quarantineName, time.Now().UTC().Format("20060102T150405.000000000Z")))
+		if err := s.base.MkdirAll(aside, 0o700); err != nil {
+			return s.explain("put damaged facts aside", err)
+		}
+		if err := s.base.Rename(s.facts(), filepath.Join(aside, factsName)); err != nil {
+			return s.explain("put damaged facts aside", err)
+		}
+	}
+	if err := s.base.Rename(s.path(savedName), s.facts()); err != nil {
+		return s.explain("put saved facts in place", err)
+	}
+	return syncDir(s.base, s.options.Dir)
+}
+
+// dropHealthy removes from quarantine the tables that were read completely, for
+// they are large and all that they hold is saved.
+func (s *Store) dropHealthy(r *Report) {
+	damaged := map[string]bool{}
+	for _, d := range r.Damages {
+		damaged[d.File] = true
+	}
+	dir := filepath.Join(r.Quarantine, factsName)
+	names, err := s.base.List(dir)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		if filepath.Ext(name) == ".sst" && !damaged[name] {
+			_ = s.base.Remove(filepath.Join(dir, name))
+		}
+	}
+}
+
+// Check reads everything in the store of a directory that nobody has open, and
+// changes nothing. The report has no Damages when all is well.
+func Check(o Options) (Report, error) {
+	o.setDefaults()
+	s := &Store{options: o, base: o.FS, fs: o.FS}
+	r := Report{When: time.Now(), Cause: "checked"}
+	if _, err := s.base.Stat(o.Dir); err != nil {
+		return r, s.explain("check the store", err)
+	}
+	lock, err := s.base.Lock(s.path(lockName))
+	if err != nil {
+		return r, s.inUse(err)
+	}
+	defer func() { _ = lock.Close() }()
+	if m, err := s.readMark(); err != nil || m.fresh {
+		return r, errors.Join(err, noStore(o.Dir, m))
+	}
+	if e, err := s.openEngine(readOnly); err != nil {
+		r.Damages = append(r.Damages, Damage{File: factsName, Err: err.Error()})
+	} else if err := e.close(); err != nil {
+		return r, s.explain("check the store", err)
+	}
+	from, err := s.sources()
+	if err != nil {
+		return r, s.explain("check the store", err)
+	}
+	defer from.close()
+	err = from.merge(func(_, _ []byte) error { r.Facts++; return nil })
+	r.Damages = append(r.Damages, from.damages...)
+	return r, err
+}
+
+func noStore(dir string, m mark) error {
+	if !m.fresh {
+		return nil
+	}
+	return fmt.Errorf("there is no store in %s: %w", dir, os.ErrNotExist)
+}
+
+// Repair rewrites the store of a directory that nobody has open from all that
+// can be read of it. The report says what could not.
+func Repair(o Options) (Report, error) {
+	o.setDefaults()
+	s := &Store{options: o, base: o.FS, fs: o.FS}
+	if err := s.enterDir(); err != nil {
+		return Report{}, err
+	}
+	defer func() { _ = s.lock.Close() }()
+	m, err := s.readMark()
+	if err != nil {
+		return Report{}, err
+	}
+	if _, err := s.base.Stat(s.facts()); m.fresh && err != nil {
+		return Report{}, noStore(o.Dir, m)
+	}
+	if err := s.finishSwap(); err != nil {
+		return Report{}, err
+	}
+	if err := s.rescue(errors.New("repair was asked for")); err != nil {
+		return Report{}, err
+	}
+	return s.reports[0], s.writeMark(m)
+}

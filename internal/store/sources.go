@@ -1,0 +1,402 @@
+package store
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/batchrepr"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/wal"
+)
+
+// sources are the files of a store whose Pebble cannot be opened, or not
+// trusted: tables and logs, read one by one. Every change in them has a sequence
+// number; of a key the highest counts.
+type sources struct {
+	tables   []*table
+	logs     []change // of all logs, sorted as less sorts
+	removals []removal
+	damages  []Damage
+}
+
+// A change is one version of a key.
+type change struct {
+	key, value []byte
+	seq        uint64
+	file       int // decides between equal numbers: compaction forgets them
+	gone       bool
+}
+
+// less sorts by key, and the newest first.
+func (c *change) less(d *change) bool {
+	if order := bytes.Compare(c.key, d.key); order != 0 {
+		return order < 0
+	}
+	if c.seq != d.seq {
+		return c.seq > d.seq
+	}
+	return c.file > d.file
+}
+
+// A removal is a range that was removed.
+type removal struct {
+	from, to []byte
+	seq      uint64
+}
+
+// sources opens all files. When Pebble can be opened it tells which tables
+// count, and has put its logs into tables; otherwise all files count.
+func (s *Store) sources() (*sources, error) {
+	from := &sources{}
+	live, err := s.liveTables()
+	if err != nil {
+		from.damages = append(from.damages, Damage{File: "MANIFEST or log", Err: err.Error()})
+	}
+	names, err := s.base.List(s.facts())
+	if errors.Is(err, errNotExist) {
+		return from, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		if filepath.Ext(name) != ".sst" || live != nil && !live[name] {
+			continue
+		}
+		t := &table{name: name, number: i}
+		if err := t.open(s, from); err != nil {
+			from.damages = append(from.damages, Damage{File: name, Err: err.Error()})
+			_ = t.close()
+			continue
+		}
+		from.tables = append(from.tables, t)
+	}
+	for name := range live {
+		if !slices.Contains(names, name) {
+			from.damages = append(from.damages, Damage{File: name, Err: "the file is missing"})
+		}
+	}
+	if live == nil {
+		if err := s.readLogs(from); err != nil {
+			from.close()
+			return nil, err
+		}
+	}
+	return from, nil
+}
+
+// liveTables asks Pebble which tables count, after it has put its logs into
+// tables. That needs no table to be whole.
+func (s *Store) liveTables() (map[string]bool, error) {
+	e := &engine{dead: make(chan struct{})}
+	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail, private: isOS(s.base)}
+	o := s.pebbleOptions(e, readWrite)
+	o.DisableAutomaticCompactions = true
+	o.DisableConsistencyCheck = true
+	o.DisableTableStats = true
+	o.EventListener.DataCorruption = func(pebble.DataCorruptionInfo) {}
+	if err := e.open(s.facts(), o); err != nil {
+		e.fence.close()
+		return nil, err
+	}
+	live := map[string]bool{}
+	err := <-e.run(func() error {
+		levels, err := e.db.SSTables()
+		for _, level := range levels {
+			for i := range level {
+				live[fmt.Sprintf("%s.sst", level[i].BackingSSTNum)] = true
+			}
+		}
+		return err
+	})
+	return live, errors.Join(err, e.close())
+}
+
+func (f *sources) close() {
+	for _, t := range f.tables {
+		_ = t.close()
+	}
+}
+
+// readLogs reads the logs into memory; they are a few megabytes.
+func (s *Store) readLogs(from *sources) error {
+	logs, err := wal.Scan(wal.Dir{FS: s.base, Dirname: s.facts()})
+	if err != nil {
+		return err
+	}
+	for _, l := range logs {
+		if err := from.readLog(l); err != nil {
+			from.damages = append(from.damages, Damage{File: l.Num.String() + ".log", Err: err.Error()})
+		}
+	}
+	slices.SortStableFunc(from.logs, func(a, b change) int {
+		if a.less(&b) {
+			return -1
+		}
+		return 1
+	})
+	return nil
+}
+
+func (f *sources) readLog(l wal.LogicalLog) (err error) {
+	r := l.OpenForRead()
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for {
+		record, offset, err := r.NextRecord()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("at byte %d: %w", offset.Physical, err)
+		}
+		repr, err := io.ReadAll(record)
+		if err != nil {
+			return fmt.Errorf("at byte %d: %w", offset.Physical, err)
+		}
+		if err := f.readBatch(repr); err != nil {
+			return fmt.Errorf("at byte %d: %w", offset.Physical, err)
+		}
+	}
+}
+
+func (f *sources) readBatch(repr []byte) error {
+	header, ok := batchrepr.ReadHeader(repr)
+	if !ok {
+		return errors.New("a batch without a header")
+	}
+	reader := batchrepr.Read(repr)
+	for seq := uint64(header.SeqNum); ; seq++ {
+		kind, key, value, ok, err := reader.Next()
+		if err != nil || !ok {
+			return err
+		}
+		switch kind {
+		case pebble.InternalKeyKindSet, pebble.InternalKeyKindDelete:
+			f.logs = append(f.logs, change{key: key, value: value, seq: seq, gone: kind == pebble.InternalKeyKindDelete})
+		case pebble.InternalKeyKindRangeDelete:
+			f.removals = append(f.removals, removal{key, value, seq})
+		default:
+			return fmt.Errorf("a change of kind %s", kind)
+		}
+	}
+}
+
+// merge yields the facts in the order of their keys. What it cannot read it
+// adds to damages.
+func (f *sources) merge(yield func(key, value []byte) error) error {
+	slices.SortFunc(f.removals, func(a, b removal) int { return bytes.Compare(a.from, b.from) })
+	var h changes
+	for _, t := range f.tables {
+		h.push(func() (change, bool) { return t.next(f) })
+	}
+	logs := f.logs
+	h.push(func() (c change, ok bool) {
+		if len(logs) > 0 {
+			c, logs, ok = logs[0], logs[1:], true
+		}
+		return c, ok
+	})
+	var last []byte
+	for len(h) > 0 {
+		c := h[0].change
+		if !bytes.Equal(c.key, last) {
+			last = append(last[:0], c.key...)
+			if !c.gone && !f.removed(&c) {
+				if err := yield(c.key, c.value); err != nil {
+					return err
+				}
+			}
+		}
+		h.advance()
+	}
+	return nil
+}
+
+// removed reports whether a later range removal covers a change.
+func (f *sources) removed(c *change) bool {
+	for i := range f.removals {
+		r := &f.removals[i]
+		if bytes.Compare(r.from, c.key) > 0 {
+			return false
+		}
+		if r.seq > c.seq && bytes.Compare(c.key, r.to) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// changes is a heap of the next change of each source.
+type changes []*head
+
+type head struct {
+	change
+	next func() (change, bool)
+}
+
+func (h *changes) push(next func() (change, bool)) {
+	if c, ok := next(); ok {
+		heap.Push(h, &head{c, next})
+	}
+}
+
+func (h *changes) advance() {
+	top := (*h)[0]
+	if c, ok := top.next(); ok {
+		top.change = c
+		heap.Fix(h, 0)
+		return
+	}
+	heap.Pop(h)
+}
+
+// Len and the others are for package heap.
+func (h *changes) Len() int           { return len(*h) }
+func (h *changes) Less(i, j int) bool { return (*h)[i].less(&(*h)[j].change) }
+func (h *changes) Swap(i, j int)      { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
+
+// Push is for package heap.
+func (h *changes) Push(x any) { *h = append(*h, x.(*head)) }
+
+// Pop is for package heap.
+func (h *changes) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	*h = (*h)[:last]
+	return x
+}
+
+// A table is one sorted file. Where a block of it is damaged it is read from
+// the other end, so that only what lies between is lost.
+type table struct {
+	name   string
+	number int
+	reader *sstable.Reader
+	points sstable.Iterator
+	begun  bool
+	last   []byte   // the last key that was read
+	rest   []change // read backwards, behind a damage
+	broken bool
+}
+
+func (t *table) open(s *Store, from *sources) error {
+	file, err := s.base.Open(filepath.Join(s.facts(), t.name))
+	if err != nil {
+		return err
+	}
+	readable, err := sstable.NewSimpleReadable(file)
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	options := &pebble.Options{}
+	options.EnsureDefaults()
+	if t.reader, err = sstable.NewReader(context.Background(), readable, options.MakeReaderOptions()); err != nil {
+		return err
+	}
+	if err := t.readRemovals(from); err != nil {
+		from.damages = append(from.damages, Damage{File: t.name, Err: "range removals: " + err.Error()})
+	}
+	t.points, err = t.reader.NewPointIter(context.Background(), sstable.IterOptions{})
+	return err
+}
+
+func (t *table) close() (err error) {
+	if t.points != nil {
+		err = t.points.Close()
+	}
+	if t.reader != nil {
+		err = errors.Join(err, t.reader.Close())
+	}
+	return err
+}
+
+func (t *table) readRemovals(from *sources) error {
+	spans, err := t.reader.NewRawRangeDelIter(context.Background(), sstable.NoFragmentTransforms, sstable.NoReadEnv)
+	if err != nil || spans == nil {
+		return err
+	}
+	defer spans.Close()
+	span, err := spans.First()
+	for ; span != nil && err == nil; span, err = spans.Next() {
+		for _, key := range span.Keys {
+			from.removals = append(from.removals, removal{bytes.Clone(span.Start), bytes.Clone(span.End), uint64(key.SeqNum())})
+		}
+	}
+	return err
+}
+
+// next returns the next change of the table.
+func (t *table) next(from *sources) (change, bool) {
+	if t.broken {
+		if len(t.rest) == 0 {
+			return change{}, false
+		}
+		c := t.rest[len(t.rest)-1]
+		t.rest = t.rest[:len(t.rest)-1]
+		return c, true
+	}
+	c, ok, err := t.read(!t.begun, true)
+	t.begun = true
+	if err == nil {
+		if ok {
+			t.last = append(t.last[:0], c.key...)
+		}
+		return c, ok
+	}
+	t.broken = true
+	d := Damage{File: t.name, Err: firstLine(err), From: bytes.Clone(t.last)}
+	for begin := true; ; begin = false {
+		c, ok, err := t.read(begin, false)
+		if err != nil || !ok || bytes.Compare(c.key, t.last) <= 0 {
+			break
+		}
+		t.rest = append(t.rest, c)
+		d.To = c.key
+	}
+	from.damages = append(from.damages, d)
+	return t.next(from)
+}
+
+// read moves to the first or last change, or one further, and copies it.
+func (t *table) read(begin, forward bool) (change, bool, error) {
+	kv := t.points.Next
+	switch {
+	case begin && forward:
+		kv = t.points.First
+	case begin:
+		kv = t.points.Last
+	case !forward:
+		kv = t.points.Prev
+	}
+	at := kv()
+	if at == nil {
+		return change{}, false, t.points.Error()
+	}
+	value, _, err := at.Value(nil)
+	if err != nil {
+		return change{}, false, err
+	}
+	c := change{
+		key: bytes.Clone(at.K.UserKey), value: append([]byte{}, value...), seq: uint64(at.SeqNum()), file: t.number,
+	}
+	switch at.Kind() {
+	case pebble.InternalKeyKindSet, pebble.InternalKeyKindSetWithDelete:
+	default: // all other kinds that we write are removals
+		c.gone = true
+	}
+	return c, true, nil
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
