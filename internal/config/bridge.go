@@ -98,7 +98,7 @@ func (a *Addresses) read(w *Word, rest string) *Problem {
 		}
 		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 		n, ok := parseInt(port)
-		if !ok || n < 1 || n > 65535 || host == "" {
+		if !ok || n < 1 || n > 65535 || host == "" || strings.ContainsAny(host, "#/\"") {
 			return w.invalid(text, "It is a host, or a host, a colon and a port between 1 and 65535; an IPv6 address needs its port, as in '::1:1883'.")
 		}
 		*a = append(*a, Address{host, int(n)})
@@ -206,10 +206,10 @@ type Restart struct{ Base, Cap, Stable int }
 
 func (r *Restart) read(w *Word, rest string) *Problem {
 	n, ok := numbers(rest, 3)
-	if !ok || len(n) == 0 || n[0] < 1 || n[0] > 3600 {
+	if !ok || len(n) == 0 || n[0] > 3600 {
 		return w.invalid(rest, "It is a number of seconds between 1 and 3600, and after it perhaps the longest time and when it counts as stable.")
 	}
-	*r = Restart{Base: n[0]}
+	*r = Restart{Base: max(n[0], 1)}
 	if len(n) > 1 {
 		if n[1] < n[0] || n[1] > 7200 {
 			return w.invalid(rest, "The longest time is not below the first, and at most 7200.")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // finish checks what only the whole configuration tells.
@@ -121,8 +120,6 @@ func checkBridge(b *Bridge, others []*Bridge) *Problem {
 		return what("missing bridge_psk.", "bridge_psk", "Give the key of the identity.")
 	case t.PSK != "" && t.certificates():
 		return what("both certificates and a pre-shared key.", "bridge_psk", "Use either; remove the words of the other.")
-	case strings.Trim(t.PSK, "0123456789abcdefABCDEF") != "":
-		return what("bridge_psk is not hexadecimal.", "bridge_psk", "Write two of 0 to 9 and a to f for each byte, without 0x.")
 	case b.LocalClientID != "" && slices.ContainsFunc(others, func(o *Bridge) bool { return o.LocalClientID == b.LocalClientID }):
 		return what("two have the same local_clientid.", "local_clientid", "Give each its own: a second client with the identifier takes the place of the first.")
 	case (t.CertFile == "") != (t.KeyFile == ""):

@@ -287,6 +287,9 @@ func (p *parser) warnOf(w *Word, name, rest string) {
 		})
 	}
 	value := firstToken(rest)
+	if n, _ := parseInt(value); w.Lenient && n < w.Min {
+		p.report(&Problem{Class: Pointless, Word: name, Text: fmt.Sprintf("'%s' is at least %d, which %d is taken for", name, w.Min, n)})
+	}
 	if w.Name == "listener" && value == "0" {
 		value = "unix"
 	}

@@ -102,6 +102,9 @@ func (w *Word) empty() *Problem {
 }
 
 func (w *Word) invalid(value, remedy string) *Problem {
+	if w.Secret {
+		value = "..."
+	}
 	return &Problem{Text: fmt.Sprintf("Invalid '%s' value (%s).", w.Name, clean(value)), Remedy: remedy}
 }
 
@@ -147,6 +150,9 @@ func (w *Word) setInt(token string, set func(int64)) *Problem {
 			Remedy: fmt.Sprintf("Write digits only instead of '%s'.", clean(token)),
 		}
 	}
+	if w.Lenient {
+		n = max(n, w.Min)
+	}
 	if n < w.Min || n > w.Max {
 		return &Problem{Text: w.outside(n), Remedy: fmt.Sprintf("It is %d.", n)}
 	}
@@ -185,11 +191,32 @@ func (w *Word) setString(v *string, rest string) *Problem {
 		return w.notText()
 	case w.Max > 0 && int64(len(rest)) > w.Max:
 		return &Problem{Text: fmt.Sprintf("'%s' length must be <= %d.", w.Name, w.Max), Remedy: fmt.Sprintf("It is %d.", len(rest))}
-	case w.Name == "mount_point" && strings.ContainsAny(rest, "+#"):
-		return &Problem{Text: fmt.Sprintf("Invalid '%s' value (%s). Does it contain a wildcard character?", w.Name, clean(rest)), Remedy: "Take out + and #."}
+	}
+	if w.check != nil {
+		if problem := w.check(w, rest); problem != nil {
+			return problem
+		}
 	}
 	*v = rest
 	return nil
+}
+
+// noWildcards is the check of mount_point.
+func noWildcards(w *Word, value string) *Problem {
+	if !strings.ContainsAny(value, "+#") {
+		return nil
+	}
+	p := w.invalid(value, "Take out + and #.")
+	p.Text += " Does it contain a wildcard character?"
+	return p
+}
+
+// hexadecimal is the check of keys and hashes.
+func hexadecimal(w *Word, value string) *Problem {
+	if strings.Trim(value, "0123456789abcdefABCDEF") == "" && len(value)%2 == 0 {
+		return nil
+	}
+	return w.invalid(value, "Write two of 0 to 9 and a to f for each byte, without 0x.")
 }
 
 func (w *Word) setDuration(v *time.Duration, token string) *Problem {

@@ -16,6 +16,8 @@ type Word struct {
 	Kind  Kind
 	// Min and Max bound an Integer, and Max the bytes of a String.
 	Min, Max int64
+	// Lenient takes an Integer below Min for Min, with a warning.
+	Lenient bool
 	// Choices are the values of a Choice or List.
 	Choices []string
 	// Value stands for the value in documentation; empty: what Kind suggests.
@@ -51,6 +53,8 @@ type Word struct {
 	// bounds says what an Integer must be, where Mosquitto has words of its own
 	// for it.
 	bounds string
+	// check tells what is wrong with a String.
+	check func(w *Word, value string) *Problem
 	// place returns where the value goes; Opening words have none.
 	place func(target) any
 }

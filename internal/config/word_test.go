@@ -146,7 +146,7 @@ func lineOf(w *Word) string {
 		return w.Name + " " + w.Choices[0]
 	}
 	forms := map[string]string{
-		"bridge_psk": "abc123", "bind_address": "localhost",
+		"bridge_psk": "abc123", "tls_engine_kpass_sha1": "abcd", "bind_address": "localhost",
 		"accept_protocol_versions": "5", "plugin_use": "name", "plugin_load": "other path", "listener": "1885", "include_dir": "none",
 		"topic": "a/# in 1 l/ r/", "restart_timeout": "7", "bridge_tcp_keepalive": "1 2 3", "address": "host:1884",
 	}
@@ -225,7 +225,10 @@ func badLines(w *Word) []string {
 	case Bool:
 		bad = append(bad, name+" yes", name+" TRUE", name+" 2")
 	case Integer:
-		bad = append(bad, name+" x", name+" 1x", name+" "+strconv.FormatInt(w.Min-1, 10))
+		bad = append(bad, name+" x", name+" 1x")
+		if !w.Lenient {
+			bad = append(bad, name+" "+strconv.FormatInt(w.Min-1, 10))
+		}
 		if w.Max < unbounded {
 			bad = append(bad, name+" "+strconv.FormatInt(w.Max+1, 10))
 		}

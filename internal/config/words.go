@@ -153,7 +153,7 @@ var persistenceWords = []Word{
 		place:  func(t target) any { return &t.config.PersistenceLocation },
 	},
 	{
-		Name: "autosave_interval", Kind: Integer, Max: unbounded, Default: "1800", Value: "SECONDS",
+		Name: "autosave_interval", Kind: Integer, Lenient: true, Max: unbounded, Default: "1800", Value: "SECONDS",
 		Status: Inert, Why: "nothing waits to be saved",
 		Doc:   "In Mosquitto, how often everything is saved.",
 		place: func(t target) any { return &t.config.AutosaveInterval },
@@ -177,22 +177,22 @@ var limitWords = []Word{
 		place: func(t target) any { return &t.config.GlobalMaxConnections },
 	},
 	{
-		Name: "max_inflight_messages", Kind: Integer, Max: 65535, Default: "20",
+		Name: "max_inflight_messages", Kind: Integer, Lenient: true, Max: 65535, Default: "20",
 		Doc:   "How many messages of QoS 1 and 2 may be under way to a client; 0: no limit; 1: they arrive in order.",
 		place: func(t target) any { return &t.config.MaxInflightMessages },
 	},
 	{
-		Name: "max_inflight_bytes", Kind: Integer, Max: unbounded, Default: "0", Value: "BYTES",
+		Name: "max_inflight_bytes", Kind: Integer, Lenient: true, Max: unbounded, Default: "0", Value: "BYTES",
 		Doc:   "How many bytes their payloads may have; 0: no limit.",
 		place: func(t target) any { return &t.config.MaxInflightBytes },
 	},
 	{
-		Name: "max_queued_messages", Kind: Integer, Max: unbounded, Default: "1000",
+		Name: "max_queued_messages", Kind: Integer, Lenient: true, Max: unbounded, Default: "1000",
 		Doc:   "How many messages may wait for a client; 0: no limit.",
 		place: func(t target) any { return &t.config.MaxQueuedMessages },
 	},
 	{
-		Name: "max_queued_bytes", Kind: Integer, Max: unbounded, Default: "16777216", Value: "BYTES",
+		Name: "max_queued_bytes", Kind: Integer, Lenient: true, Max: unbounded, Default: "16777216", Value: "BYTES",
 		Doc:   "How many bytes their payloads may have; 0: no limit, as is Mosquitto's default.",
 		place: func(t target) any { return &t.config.MaxQueuedBytes },
 	},
@@ -252,7 +252,7 @@ var messageWords = []Word{
 		place: func(t target) any { return &t.config.PersistentClientExpiration },
 	},
 	{
-		Name: "retry_interval", Kind: Integer, Max: unbounded, Default: "20", Value: "SECONDS",
+		Name: "retry_interval", Kind: Integer, Lenient: true, Max: unbounded, Default: "20", Value: "SECONDS",
 		Status: Inert, Why: "messages are sent again when a client comes back, as the standard has it, and never while it is connected",
 		Doc:   "In Mosquitto before 1.5, when a message was sent again.",
 		place: func(t target) any { return &t.config.RetryInterval },
@@ -319,7 +319,7 @@ var logWords = []Word{
 		place: func(t target) any { return &t.config.Log.RotateKeep },
 	},
 	{
-		Name: "websockets_log_level", Kind: Integer, Max: unbounded, Default: "0",
+		Name: "websockets_log_level", Kind: Integer, Lenient: true, Max: unbounded, Default: "0",
 		Status: Inert, Why: "it is for libwebsockets, which this program does not use",
 		Doc:   "In Mosquitto, what libwebsockets logs.",
 		place: func(t target) any { return &t.config.WebSocketsLogLevel },

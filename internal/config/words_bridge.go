@@ -33,12 +33,12 @@ var bridgeWords = []Word{
 		place: func(t target) any { return &t.bridge.StartType },
 	},
 	{
-		Name: "idle_timeout", Scope: PerBridge, Kind: Integer, Min: 1, Max: unbounded, Default: "60", Value: "SECONDS",
+		Name: "idle_timeout", Scope: PerBridge, Kind: Integer, Lenient: true, Min: 1, Max: unbounded, Default: "60", Value: "SECONDS",
 		Doc:   "After how many seconds without a message a lazy bridge disconnects.",
 		place: func(t target) any { return &t.bridge.IdleTimeout },
 	},
 	{
-		Name: "threshold", Scope: PerBridge, Kind: Integer, Min: 1, Max: unbounded, Default: "10", Value: "MESSAGES",
+		Name: "threshold", Scope: PerBridge, Kind: Integer, Lenient: true, Min: 1, Max: unbounded, Default: "10", Value: "MESSAGES",
 		Doc:   "How many messages must wait before a lazy bridge connects.",
 		place: func(t target) any { return &t.bridge.Threshold },
 	},
@@ -50,7 +50,7 @@ var bridgeWords = []Word{
 		place: func(t target) any { return &t.bridge.Restart },
 	},
 	{
-		Name: "keepalive_interval", Scope: PerBridge, Kind: Integer, Min: 5, Max: 65535, Default: "60", Value: "SECONDS",
+		Name: "keepalive_interval", Scope: PerBridge, Kind: Integer, Lenient: true, Min: 5, Max: 65535, Default: "60", Value: "SECONDS",
 		Doc:   "After how many seconds without a packet the bridge asks whether the other side is there.",
 		place: func(t target) any { return &t.bridge.Keepalive },
 	},
@@ -234,7 +234,7 @@ var bridgeWords = []Word{
 		place:  func(t target) any { return &t.bridge.TLS.Identity },
 	},
 	{
-		Name: "bridge_psk", Scope: PerBridge, Kind: String, Value: "HEX", Secret: true,
+		Name: "bridge_psk", check: hexadecimal, Scope: PerBridge, Kind: String, Value: "HEX", Secret: true,
 		Sample: "deadbeef",
 		Doc:    "The pre-shared key, hexadecimal without 0x; it turns TLS on.",
 		place:  func(t target) any { return &t.bridge.TLS.PSK },

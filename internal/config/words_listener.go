@@ -60,7 +60,7 @@ var listenerWords = []Word{
 		place: func(t target) any { return &t.listener.MaxTopicAliasBroker },
 	},
 	{
-		Name: "mount_point", Scope: PerListener, Kind: String, Value: "PREFIX", Last: true, Status: Refused,
+		Name: "mount_point", check: noWildcards, Scope: PerListener, Kind: String, Value: "PREFIX", Last: true, Status: Refused,
 		Sample: "tenant1/",
 		Doc:    "Put this before all topics of the clients of the listener, who do not see it: they are by themselves. It has no wildcards.",
 		place:  func(t target) any { return &t.listener.MountPoint },
@@ -195,7 +195,7 @@ var tlsWords = []Word{
 		place: func(t target) any { return &t.listener.TLS.KeyForm },
 	},
 	{
-		Name: "tls_engine_kpass_sha1", Scope: DefaultListener, Kind: String, Value: "HEX", Secret: true, Status: Refused,
+		Name: "tls_engine_kpass_sha1", check: hexadecimal, Scope: DefaultListener, Kind: String, Value: "HEX", Secret: true, Status: Refused,
 		Doc:   "The SHA-1 hash of the engine's password.",
 		place: func(t target) any { return &t.listener.TLS.EngineKeyPassSHA1 },
 	},
