@@ -3,6 +3,7 @@ package broker
 import (
 	"container/list"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"syscall"
@@ -182,8 +183,33 @@ func (b *Broker) pause(d time.Duration) bool {
 // temporary reports whether accepting may work again later: there are no files
 // or no memory left.
 func temporary(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) ||
-		errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ECONNABORTED)
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+}
+
+// shortage tells once that a socket has to wait for files or memory, and once
+// that it goes on.
+type shortage struct {
+	logger   *slog.Logger
+	listener string
+	last     time.Time // when it was felt; zero: nothing is told
+}
+
+// relief is how long accepting must have gone well before it is said to: one
+// connection that ends lets one in, and that is no news.
+const relief = time.Second
+
+func (s *shortage) felt(err error) {
+	if s.last.IsZero() {
+		s.logger.Warn("accepting paused", "listener", s.listener, "err", err)
+	}
+	s.last = now()
+}
+
+func (s *shortage) over() {
+	if !s.last.IsZero() && now().Sub(s.last) > relief {
+		s.last = time.Time{}
+		s.logger.Info("accepting resumed", "listener", s.listener)
+	}
 }
 
 // stop closes the listeners, begins nothing any more and returns the

@@ -2,10 +2,12 @@ package broker
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"net"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -89,16 +91,19 @@ func (l *Listener) Serve(socket net.Listener) error {
 		return ErrClosed
 	}
 	defer b.untrack(socket)
+	short := shortage{logger: b.options().Logger, listener: socket.Addr().String()}
 	for {
 		b.waitForRoom()
 		c, err := socket.Accept()
 		switch {
 		case err == nil:
+			short.over()
 			b.accept(c, l)
 		case b.shut(l):
 			return ErrClosed
+		case errors.Is(err, syscall.ECONNABORTED): // it did not wait
 		case temporary(err):
-			b.options().Logger.Warn("accepting paused", "listener", socket.Addr().String(), "err", err)
+			short.felt(err)
 			b.pause(acceptPause)
 		default:
 			return err

@@ -75,6 +75,21 @@ func TestLines(t *testing.T) {
 		{LevelInformation, msgOpening, []any{"listener", "127.0.0.1:1883"}, "Opening ipv4 listen socket on port 1883."},
 		{LevelInformation, msgOpening, []any{"listener", "[::1]:1883"}, "Opening ipv6 listen socket on port 1883."},
 		{LevelInformation, msgOpening, []any{"listener", "[::]:1883"}, "Opening ipv4 and ipv6 listen socket on port 1883."},
+		{LevelInformation, msgOpening, []any{"listener", "/run/s", "protocol", "mqtt"}, "Opening unix listen socket on path /run/s."},
+		{LevelInformation, msgOpening, []any{"listener", "[::]:8080", "protocol", "websockets"}, "Opening websockets listen socket on port 8080."},
+		{slog.LevelInfo, msgAccepted, []any{"remote", "@", "listener", "/run/s"}, "New connection from unix socket on path /run/s."},
+		{slog.LevelInfo, msgAnonymous, []any{"listener", "/run/s"}, "Everybody who can reach it may use path /run/s (allow_anonymous true)."},
+		{
+			slog.LevelInfo, msgRejected,
+			[]any{"remote", me, "err", errors.New("corrupt PROXY header: it begins with 0x10")},
+			"Connection rejected, corrupt PROXY header. From 192.168.1.9:50000: it begins with 0x10.",
+		},
+		{
+			slog.LevelInfo, msgRejected,
+			[]any{"remote", me, "err", errors.New("client did not connect using TLS")},
+			"Connection from 192.168.1.9:50000 rejected, client did not connect using TLS.",
+		},
+		{LevelInformation, msgDropped, []any{"identity", "user nobody, uid 65534 and gid 65534"}, "Running as user nobody, uid 65534 and gid 65534."},
 		{slog.LevelInfo, msgAnonymous, []any{"listener", "[::]:1883"}, "Everybody who can reach it may use port 1883 (allow_anonymous true)."},
 		{slog.LevelWarn, msgConfiguration, []any{"text", "a.conf:3: 'user' is not supported yet."}, "Warning: a.conf:3: 'user' is not supported yet."},
 		{slog.LevelWarn, msgSignal, []any{"signal", "hangup"}, "Warning: Signal 'hangup' asks for what is not supported yet; nothing changes."},
@@ -91,7 +106,7 @@ func TestLines(t *testing.T) {
 		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", fmt.Errorf("3000000 bytes: %w", packet.PacketTooLarge)}, "Client x [192.168.1.9:50000] disconnected: oversize packet: 3000000 bytes."},
 		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.QoSNotSupported}, "Client x [192.168.1.9:50000] disconnected: using not allowed feature (QoS too high, retain not supported, or bad AUTH method)."},
 		{slog.LevelInfo, msgDisconnected, []any{"client", "x", "remote", me, "err", packet.AdministrativeAction}, "Client x [192.168.1.9:50000] disconnected: administrative action."},
-		{slog.LevelInfo, msgRefused, []any{"remote", "@", "err", packet.ProtocolError}, "Client <unknown> [@] disconnected: protocol error."},
+		{slog.LevelInfo, msgRefused, []any{"remote", "@", "err", packet.ProtocolError}, "Client <unknown> [unix socket] disconnected: protocol error."},
 	} {
 		var b bytes.Buffer
 		l := open(t, Options{Types: All, Stderr: &b, Timestamp: true, ConnectionMessages: true})

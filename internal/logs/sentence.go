@@ -21,6 +21,9 @@ const (
 	msgUnsubscribed = "client unsubscribed"
 	msgDenied       = "message refused"
 
+	msgPaused  = "accepting paused"
+	msgResumed = "accepting resumed"
+
 	// The daemon's.
 
 	msgStarting      = "broker starting"
@@ -33,6 +36,9 @@ const (
 	msgRunning       = "broker running"
 	msgSignal        = "signal passed over"
 	msgTerminating   = "broker terminating"
+	msgRejected      = "connection rejected"
+	msgDropped       = "privileges dropped"
+	msgRoot          = "running as root"
 	msgNoFile        = "log file not opened"
 
 	// The log's own.
@@ -51,7 +57,7 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 	switch message {
 	case msgAccepted:
 		b = appendRemote(append(b, "New connection from "...), a)
-		return appendPort(append(b, " on port "...), a, ".")
+		return append(appendPlace(append(b, " on "...), a), '.')
 	case msgConnected:
 		return appendConnected(b, a)
 	case msgDisconnected, msgRefused:
@@ -89,13 +95,24 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 	case msgConfiguration:
 		return appendText(b, a.text("text"))
 	case msgOpening:
-		return appendPort(append(append(append(b, "Opening "...), family(a.text("listener"))...), " listen socket on port "...), a, ".")
+		return append(appendPlace(append(append(append(b, "Opening "...), socketKind(a)...), " listen socket on "...), a), '.')
 	case msgLocalOnly:
 		port := a.text("port")
 		return append(b, "Listening on port "+port+" of this machine only, open to every program on it; to open it to the network, write the lines "+
 			"'listener "+port+"' and 'allow_anonymous true' into a file and start with '-c FILE'."...)
 	case msgAnonymous:
-		return appendPort(append(b, "Everybody who can reach it may use port "...), a, " (allow_anonymous true).")
+		return append(appendPlace(append(b, "Everybody who can reach it may use "...), a), " (allow_anonymous true)."...)
+	case msgPaused:
+		b = appendText(append(appendPlace(append(b, "No connection is accepted on "...), a), ": "...), a.text("err"))
+		return append(b, ". Those that come wait until others end."...)
+	case msgResumed:
+		return append(appendPlace(append(b, "Connections are accepted again on "...), a), '.')
+	case msgRejected:
+		return appendRejected(b, a)
+	case msgDropped:
+		return append(appendText(append(b, "Running as "...), a.text("identity")), '.')
+	case msgRoot:
+		return append(b, "The broker should not be run as root: with 'user root' whoever gets into it owns the machine."...)
 	case msgCapacity:
 		return append(b, "Up to "+a.text("files")+" files and connections may be open at a time."...)
 	case msgSignal:
@@ -206,21 +223,38 @@ var endings = [...]struct {
 func appendRemote(b []byte, a attrs) []byte {
 	remote := a.text("remote")
 	host, port, err := net.SplitHostPort(remote)
-	if err != nil {
+	switch {
+	case remote == "" || remote == "@": // the other end of a unix socket has no name
+		return append(b, "unix socket"...)
+	case err != nil:
 		return appendText(b, remote)
 	}
 	return append(append(append(b, host...), ':'), port...)
 }
 
-func appendPort(b []byte, a attrs, end string) []byte {
-	_, port, _ := net.SplitHostPort(a.text("listener"))
-	return append(append(b, port...), end...)
+// appendPlace appends where a listener is.
+func appendPlace(b []byte, a attrs) []byte {
+	listener := a.text("listener")
+	if _, port, err := net.SplitHostPort(listener); err == nil {
+		return append(append(b, "port "...), port...)
+	}
+	return appendText(append(b, "path "...), listener)
+}
+
+// socketKind is what Mosquitto calls the kind of a listener.
+func socketKind(a attrs) string {
+	if a.text("protocol") == "websockets" {
+		return "websockets"
+	}
+	return family(a.text("listener"))
 }
 
 // family is what Mosquitto calls the kind of an address.
 func family(address string) string {
-	host, _, _ := net.SplitHostPort(address)
+	host, _, err := net.SplitHostPort(address)
 	switch ip := net.ParseIP(host); {
+	case err != nil:
+		return "unix"
 	case ip != nil && ip.To4() != nil:
 		return "ipv4"
 	case ip != nil && ip.IsUnspecified():
@@ -228,6 +262,18 @@ func family(address string) string {
 	default:
 		return "ipv6"
 	}
+}
+
+// appendRejected appends that a connection was not served. A header is corrupt
+// in Mosquitto's words; what they leave out comes after them.
+func appendRejected(b []byte, a attrs) []byte {
+	reason := a.text("err")
+	if detail, ok := strings.CutPrefix(reason, "corrupt PROXY header: "); ok {
+		b = append(b, "Connection rejected, corrupt PROXY header. From "...)
+		return append(appendText(append(appendRemote(b, a), ": "...), detail), '.')
+	}
+	b = append(appendRemote(append(b, "Connection from "...), a), " rejected, "...)
+	return append(appendText(b, reason), '.')
 }
 
 // appendWords appends values with a blank between them.
