@@ -15,7 +15,7 @@ import (
 
 // backgroundFile is the environment variable that tells a process that it was
 // started for the background, and by which file it says that it is ready.
-const backgroundFile = "ZANCUDO_BACKGROUND_FILE"
+const backgroundFile = "SERVICE_BACKGROUND_FILE"
 
 // A Go program cannot fork itself: only one of its threads would live on. So it
 // is started again, in a session of its own, and does in the background what it
