@@ -33,6 +33,11 @@ func build(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	zancudo = filepath.Join(dir, "zancudo")
+	// As root, a broker becomes another user, who may not see the files of a test.
+	if err := os.Setenv("ZANCUDO_USER", "root"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	args := []string{"build", "-o", zancudo}
 	if race {
 		args = append(args, "-race")
@@ -62,8 +67,15 @@ func start(t *testing.T, name string, args ...string) *process {
 
 func startIn(t *testing.T, dir, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(name, args...), ended: make(chan struct{})}
-	p.cmd.Dir = dir
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	return startCommand(t, cmd)
+}
+
+// startCommand starts what the caller has prepared.
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.WaitDelay = patience
@@ -78,7 +90,7 @@ func startIn(t *testing.T, dir, name string, args ...string) *process {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // fails where it has ended
 		<-p.ended
 		if t.Failed() {
-			t.Logf("%s %s printed\n%s%s", name, strings.Join(args, " "), &p.stdout, &p.stderr)
+			t.Logf("%s printed\n%s%s", strings.Join(cmd.Args, " "), &p.stdout, &p.stderr)
 		}
 	})
 	return p

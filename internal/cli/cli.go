@@ -52,6 +52,7 @@ func commands() []command {
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
+		{"signal", func() *flags.Command { return signalTable(&signalOptions{}) }, sendSignal},
 		{"help", func() *flags.Command { return helpTable(new(string), new(string)) }, help},
 		{"man", func() *flags.Command { return manTable(new(string)) }, man},
 		{"completion", func() *flags.Command { return completionTable(new(string)) }, completion},
@@ -67,6 +68,7 @@ var aliases = map[string]string{
 	"mosquitto_sub":    "sub",
 	"mosquitto_rr":     "rr",
 	"mosquitto_passwd": "passwd",
+	"mosquitto_signal": "signal",
 }
 
 // usageStatus is the exit status for a command line that makes no sense.

@@ -7,6 +7,7 @@ import (
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/daemon"
 	"github.com/zancudomq/zancudo/internal/flags"
+	"github.com/zancudomq/zancudo/internal/service"
 )
 
 // runOptions is what the command line of the broker says.
@@ -15,6 +16,7 @@ type runOptions struct {
 	ports          []int
 	verbose, quiet bool
 	test           bool
+	background     bool
 }
 
 // maxPorts is how often -p may be given.
@@ -30,9 +32,19 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 	if o.test {
 		return testConfig(env, o.file)
 	}
-	c, err := o.config(env.Environ)
+	process, err := daemon.NewProcess()
+	if err == nil && o.background && !process.InBackground() {
+		var status int
+		if status, err = service.Background(ctx); err == nil {
+			return status
+		}
+	}
+	var c *config.Config
 	if err == nil {
-		err = daemon.Run(ctx, daemon.Options{Config: c, Version: version(), Stdout: env.Stdout, Stderr: env.Stderr})
+		c, err = o.config(env.Environ)
+	}
+	if err == nil {
+		err = daemon.Run(ctx, daemon.Options{Config: c, Version: version(), Stdout: env.Stdout, Stderr: env.Stderr, Process: process})
 	}
 	return reportRun(env, err)
 }
@@ -109,9 +121,7 @@ func runTable(o *runOptions) *flags.Command {
 			{Names: "-v, --verbose", Help: "log everything, whatever the file says", Set: flags.True(&o.verbose)},
 			{Names: "-q, --quiet", Help: "log nothing, whatever the file says", Set: flags.True(&o.quiet)},
 			{Names: "--test-config", Help: "check the configuration and exit", Set: flags.True(&o.test)},
-			{Names: "-d, --daemon", Help: "not supported yet", Set: flags.Do(func() error {
-				return flags.Errorf("-d is not supported yet. Leave it out, and let systemd, or '&' in a shell, put the broker into the background.")
-			})},
+			{Names: "-d, --daemon", Help: "return when the broker serves, which goes on in the background", Set: flags.True(&o.background)},
 			{Names: "--tls-keylog", Value: "file", Help: "not supported yet", Completes: flags.File, Set: flags.With(func(string) error {
 				return flags.Errorf("--tls-keylog is not supported yet. Leave it out; there is no TLS in this version.")
 			})},

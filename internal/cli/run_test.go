@@ -49,7 +49,6 @@ func TestRunErrors(t *testing.T) {
 			"Error: Unknown configuration variable 'listner'\nError found at " + bad + ":2. Did you mean 'listener'?\n"},
 		{"--x", 3, "Error: Unknown option '--x'." + usage},
 		{"mosquitto.conf", 3, "Error: Unknown option 'mosquitto.conf'." + usage},
-		{"-d", 3, "Error: -d is not supported yet. Leave it out, and let systemd, or '&' in a shell, put the broker into the background." + usage},
 		{"--tls-keylog x", 3, "Error: --tls-keylog is not supported yet. Leave it out; there is no TLS in this version." + usage},
 		{strings.Repeat("-p 1 ", 11), 3, "Error: Only 10 ports can be specified. Write 'listener' lines into a file and name it with -c." + usage},
 		{"-q -p " + port, 1, "Error: Address already in use: port " + port + " of 127.0.0.1. " +
@@ -71,7 +70,7 @@ func TestRunErrors(t *testing.T) {
 func TestRunAnswers(t *testing.T) {
 	t.Parallel()
 	good := filepath.Join(t.TempDir(), "good.conf")
-	if err := os.WriteFile(good, []byte("listener 1883 127.0.0.1\nallow_anonymous true\nretry_interval 3\n"), 0o600); err != nil {
+	if err := os.WriteFile(good, []byte("listener 1883 127.0.0.1\nallow_anonymous true\nmemory_limit 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ line, stdout, stderr string }{
@@ -81,7 +80,7 @@ func TestRunAnswers(t *testing.T) {
 		{"zancudo help run", "Usage: zancudo run [-c config_file] [-d] [-h] [-p port] [-v]\n", ""},
 		{"mosquitto --version", "zancudo version ", ""},
 		{"zancudo --version", "zancudo version ", ""},
-		{"zancudo -c " + good + " --test-config", "Configuration file is OK.\n", "Warning: " + good + ":3: 'retry_interval' has no effect: messages are sent again when a client comes back, as the standard has it, and never while it is connected.\n"},
+		{"zancudo -c " + good + " --test-config", "Configuration file is OK.\n", "Warning: " + good + ":3: 'memory_limit' is not supported yet.\n"},
 	} {
 		status, stdout, stderr := execute(t.Context(), tt.line)
 		if status != 0 || !strings.Contains(stdout, tt.stdout) || stderr != tt.stderr {

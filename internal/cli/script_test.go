@@ -65,6 +65,10 @@ func TestScripts(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
+	// Brokers that run in the tests' own process stay who they are, also as root.
+	if err := os.Setenv("ZANCUDO_USER", "root"); err != nil {
+		panic(err)
+	}
 	program := func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)

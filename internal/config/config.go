@@ -90,6 +90,9 @@ type Listener struct {
 type Settings struct {
 	BindInterface string
 	SocketDomain  string // ipv4, ipv6 or empty for both
+	SocketMode    string // of a unix socket, in octal digits; empty: as the umask
+	SocketOwner   string // of a unix socket; empty: the process
+	SocketName    string // of sockets that systemd has opened; empty: by their address
 	Protocol      string // mqtt, websockets or http_api
 	HTTPDir       string
 	MountPoint    string

@@ -15,6 +15,7 @@ func (p *parser) finish() {
 	p.settleDefault()
 	for i, l := range c.Listeners {
 		p.report(at(p.occupied(l, c.Listeners[:i]), l.File, l.Line))
+		p.report(at(checkSocket(l), l.File, l.Line))
 		p.report(at(checkTLS(l), l.File, l.Line))
 		p.report(at(checkProxy(l), l.File, l.Line))
 	}
@@ -76,6 +77,28 @@ func (p *parser) occupied(l *Listener, others []*Listener) *Problem {
 		return problem
 	}
 	return nil
+}
+
+func checkSocket(l *Listener) *Problem {
+	if l.SocketMode != "" && !isMode(l.SocketMode) {
+		return &Problem{
+			Word: "socket_mode", Text: fmt.Sprintf("Invalid 'socket_mode' value (%s).", clean(l.SocketMode)), Remedy: "Write three or four octal digits, as in 0660.",
+		}
+	}
+	return nil
+}
+
+// isMode reports whether s is a mode of a file in octal digits.
+func isMode(s string) bool {
+	if len(s) < 3 || len(s) > 4 || len(s) == 4 && s[0] != '0' {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if c < '0' || c > '7' {
+			return false
+		}
+	}
+	return true
 }
 
 func checkTLS(l *Listener) *Problem {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -30,8 +29,8 @@ func Parse(file string, text []byte) (*Config, error) {
 	return Load(Source{File: file, Read: func(string) ([]byte, error) { return text, nil }})
 }
 
-// Load reads a configuration. An error is of type Problems, with the refusals
-// among them; the Config is there even so, with its warnings.
+// Load reads a configuration. An error is of type Problems; the Config is there
+// even so, with its warnings and refusals.
 func Load(s Source) (*Config, error) {
 	p := &parser{source: s, config: New(), given: map[given]place{}}
 	p.config.File, p.config.Listeners, p.config.places = s.File, nil, map[given]place{}
@@ -46,12 +45,11 @@ func Load(s Source) (*Config, error) {
 	p.file = file{}
 	p.finish()
 	p.config.Warnings.Sort()
-	if len(p.problems) == 0 {
-		return p.config, nil
+	if len(p.problems) > 0 {
+		p.problems.Sort()
+		return p.config, p.problems
 	}
-	all := slices.Concat(p.problems, p.config.Refusals)
-	all.Sort()
-	return p.config, all
+	return p.config, nil
 }
 
 func unreadable(name string, err error) *Problem {
@@ -291,9 +289,6 @@ func (p *parser) warnOf(w *Word, name, rest string) {
 	value := firstToken(rest)
 	if n, _ := parseInt(value); w.Lenient && n < w.Min {
 		p.report(&Problem{Class: Pointless, Word: name, Text: fmt.Sprintf("'%s' is at least %d, which %d is taken for", name, w.Min, n)})
-	}
-	if w.Name == "listener" && value == "0" {
-		value = "unix"
 	}
 	if !w.concerns(value) {
 		return

@@ -49,6 +49,7 @@ func (l *linter) pointlessOn(o *Listener) {
 	l.pointlessIf(o.Protocol == "http_api", o, "nobody speaks MQTT on this listener", "Remove the line.",
 		"accept_protocol_versions", "max_qos", "max_topic_alias", "max_topic_alias_broker", "mount_point", "use_username_as_clientid", "listener_auto_id_prefix")
 	l.pointlessIf(o.SocketPath != "", o, "a unix socket has no address", "Remove the line.", "bind_interface", "socket_domain")
+	l.pointlessIf(o.SocketPath == "", o, "it is for unix sockets", "Remove the line, or write it below a 'listener 0 PATH'.", "socket_mode", "socket_owner")
 	l.pointlessIf(o.EnableProxyProtocol != 2, o, "only 'enable_proxy_protocol 2' tells of TLS", "Remove the line, or add that one.", "proxy_protocol_v2_require_tls")
 	l.pointlessIf(o.Versions&^(1<<3|1<<4) == 0 && o.Versions != 0, o, "topic aliases are of MQTT 5.0, which the listener does not serve", "Remove the line.",
 		"max_topic_alias", "max_topic_alias_broker")

@@ -121,8 +121,6 @@ func completed(w *Word, line string) string {
 // lineOf is a line with a word, and a value that it does not have by default.
 func lineOf(w *Word) string {
 	switch {
-	case slices.Contains(w.Only, "unix"):
-		return w.Name + " 0 /run/x"
 	case len(w.Only) > 0:
 		return w.Name + " " + w.Only[0]
 	case w.Kind == Bool && w.Default == "true":
@@ -149,6 +147,7 @@ func lineOf(w *Word) string {
 		"bridge_psk": "abc123", "tls_engine_kpass_sha1": "abcd", "bind_address": "localhost",
 		"accept_protocol_versions": "5", "plugin_use": "name", "plugin_load": "other path", "listener": "1885", "include_dir": "none",
 		"topic": "a/# in 1 l/ r/", "restart_timeout": "7", "bridge_tcp_keepalive": "1 2 3", "address": "host:1884",
+		"socket_mode": "0660",
 	}
 	if form := forms[w.Name]; form != "" {
 		return w.Name + " " + form

@@ -17,15 +17,15 @@ var processWords = []Word{
 			"that of another. May be repeated; in a file that is included itself it has no effect.",
 	},
 	{
-		Name: "pid_file", Kind: String, Value: "PATH", Restart: true, Status: Later,
+		Name: "pid_file", Kind: String, Value: "PATH", Restart: true,
 		Sample: "/run/mosquitto/mosquitto.pid",
 		Doc:    "Write the number of the process into a file, and remove the file at the end.",
 		place:  func(t target) any { return &t.config.PIDFile },
 	},
 	{
-		Name: "user", Kind: String, Value: "NAME", Restart: true, Last: true, Status: Later, Harmless: []string{"root"},
+		Name: "user", Kind: String, Value: "NAME", Restart: true, Last: true,
 		Sample: "mosquitto",
-		Doc:    "The user to become when the broker is started as root, which it does before it listens; unless given, mosquitto if there is such a user, else nobody.",
+		Doc:    "The user to become when the broker is started as root, which it does before it listens; unless given, mosquitto if there is such a user, else nobody. With root it stays the administrator. The environment's PUID and PGID, the numbers of a user and a group, go before it.",
 		place:  func(t target) any { return &t.config.User },
 	},
 	{

@@ -2,7 +2,7 @@ package config
 
 var listenerWords = []Word{
 	{
-		Name: "listener", Scope: Opening, Kind: Form, Value: "PORT [ADDRESS]", Status: Refused, Only: []string{"unix"},
+		Name: "listener", Scope: Opening, Kind: Form, Value: "PORT [ADDRESS]",
 		Sample: "1883",
 		Doc: "Listen on a port, at all addresses or at the one that follows; the words of a listener come below it. With port 0, what follows is the " +
 			"path of a unix socket. May be repeated. Any listener, port or bind_address opens the broker to the network, and then allow_anonymous is false unless given.",
@@ -17,19 +17,40 @@ var listenerWords = []Word{
 		Doc:    "The address of the default listener.",
 	},
 	{
-		Name: "bind_interface", Scope: DefaultListener, Kind: String, Value: "DEVICE", Status: Refused,
+		Name: "bind_interface", Scope: DefaultListener, Kind: String, Value: "DEVICE",
 		Sample: "eth0",
 		Doc:    "Listen at the addresses of one network device only, such as eth0.",
 		place:  func(t target) any { return &t.listener.BindInterface },
 	},
 	{
-		Name: "socket_domain", Scope: DefaultListener, Kind: Choice, Choices: []string{"ipv4", "ipv6"}, Status: Refused,
+		Name: "socket_domain", Scope: DefaultListener, Kind: Choice, Choices: []string{"ipv4", "ipv6"},
 		Doc:   "Listen at addresses of IPv4 or IPv6 only.",
 		place: func(t target) any { return &t.listener.SocketDomain },
 	},
 	{
+		Name: "socket_mode", Scope: PerListener, Kind: String, Value: "MODE", Ours: true,
+		Sample: "0660",
+		Doc: "Who may connect to a unix socket, as the mode of its file in octal digits: to connect is to write. Unless given, it is what the umask leaves, and " +
+			"so usually that of the user the broker runs as.",
+		place: func(t target) any { return &t.listener.SocketMode },
+	},
+	{
+		Name: "socket_owner", Scope: PerListener, Kind: String, Value: "USER[:GROUP]", Ours: true,
+		Sample: "mosquitto:dialout",
+		Doc: "The user and group of the file of a unix socket; :GROUP is the group alone. A broker that does not run as root can give it only to a group that " +
+			"it is in.",
+		place: func(t target) any { return &t.listener.SocketOwner },
+	},
+	{
+		Name: "socket_name", Scope: PerListener, Kind: String, Value: "NAME", Ours: true,
+		Sample: "mqtt",
+		Doc: "Serve the sockets that systemd has opened under this name, which FileDescriptorName= of a socket unit gives, wherever they listen. Unless given, " +
+			"a socket of systemd is served by the listener that asks for the same port and address. Without such a socket, the broker opens its own.",
+		place: func(t target) any { return &t.listener.SocketName },
+	},
+	{
 		Name: "protocol", Scope: DefaultListener, Kind: Choice, Choices: []string{"mqtt", "websockets", "http_api"}, Default: "mqtt",
-		Status: Refused, Only: []string{"websockets", "http_api"},
+		Status: Refused, Only: []string{"http_api"},
 		Doc:   "What is spoken on the listener: mqtt, mqtt in websockets, or http_api, which tells of the broker.",
 		place: func(t target) any { return &t.listener.Protocol },
 	},
@@ -81,7 +102,7 @@ var listenerWords = []Word{
 		place: func(t target) any { return &t.listener.UseUsernameAsClientID },
 	},
 	{
-		Name: "enable_proxy_protocol", Scope: PerListener, Kind: Integer, Min: 1, Max: 2, Value: "VERSION", Status: Refused,
+		Name: "enable_proxy_protocol", Scope: PerListener, Kind: Integer, Min: 1, Max: 2, Value: "VERSION",
 		bounds: "enable_proxy_protocol must be 1 or 2.",
 		Sample: "2",
 		Doc: "Expect each connection to begin with a PROXY header of version 1 or 2, in which a proxy such as haproxy tells where the client is; others are " +
@@ -89,7 +110,7 @@ var listenerWords = []Word{
 		place: func(t target) any { return &t.listener.EnableProxyProtocol },
 	},
 	{
-		Name: "proxy_protocol_v2_require_tls", Scope: PerListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
+		Name: "proxy_protocol_v2_require_tls", Scope: PerListener, Kind: Bool, Default: "false",
 		Doc:   "Refuse connections of which the PROXY header does not say that the client used TLS.",
 		place: func(t target) any { return &t.listener.ProxyProtocolV2RequireTLS },
 	},
@@ -100,7 +121,7 @@ var listenerWords = []Word{
 		place:  func(t target) any { return &t.listener.HTTPDir },
 	},
 	{
-		Name: "websockets_origin", Scope: PerListener, Kind: List, Value: "ORIGIN", Status: Refused,
+		Name: "websockets_origin", Scope: PerListener, Kind: List, Value: "ORIGIN",
 		Sample: "https://example.org",
 		Doc:    "The origin of web pages that may connect, such as https://example.org; all unless given. May be repeated.",
 		place:  func(t target) any { return &t.listener.WebSocketsOrigins },

@@ -1,13 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/internal/logs"
+	"github.com/zancudomq/zancudo/internal/service"
 )
 
 // Options say what to run.
@@ -23,6 +24,8 @@ type Options struct {
 	Version string // of this program, as "zancudo version 1.2.3"
 	Stdout  io.Writer
 	Stderr  io.Writer
+	// Process is what the program is to the system that runs it; nil: nothing.
+	Process *Process
 }
 
 // shutdownLimit is how long clients may take to read the last packets.
@@ -37,6 +40,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	process := cmp.Or(o.Process, &Process{})
+	defer process.leave()
+	if err := process.settle(o.Config); err != nil {
+		return err
+	}
 	log, err := o.openLog()
 	if err != nil {
 		return err
@@ -49,25 +57,37 @@ func Run(ctx context.Context, o Options) error {
 	for _, w := range o.Config.Warnings {
 		logger.Warn("configuration warning", "text", w.Sentence())
 	}
-	listeners, err := open(ctx, o.Config, logger)
+	listeners, err := open(ctx, o.Config, process.sockets, logger)
 	if err != nil {
 		return err
 	}
 	if files := listen.MaxFiles(); files > 0 {
 		logger.Log(ctx, logs.LevelInformation, "open files limited", "files", files)
 	}
-	stopSignals := passOverSignals(logger)
-	defer stopSignals()
-
+	process.introduce(logger)
 	b := broker.New(options)
 	log.PublishTo(b.Publish)
+	defer obeyRequests(map[service.Request]func(){
+		service.Reload: func() {
+			process.reloading(logger)
+			logger.Warn("signal passed over", "signal", "hangup")
+			process.reloaded(o.Config, logger)
+		},
+		service.RotateLog: func() { reopen(log, logger) },
+		service.Save:      func() { logger.Info("nothing to save") },
+		service.PrintTree: func() { printTree(b, logger) },
+		service.Report:    func() { report(b, logger) },
+	})()
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { ended <- b.Serve(l) }()
 	}
 	logger.Log(ctx, logs.LevelInformation, "broker running", "version", o.Version)
+	log.Flush() // who has started us for the background wants to see it
+	process.serving(b, o.Config, logger)
 	err = wait(ctx, ended, len(listeners), logger)
 	logger.Log(ctx, logs.LevelInformation, "broker terminating", "version", o.Version)
+	process.stopping(logger)
 
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
@@ -108,7 +128,7 @@ func wait(ctx context.Context, ended <-chan error, n int, logger *slog.Logger) e
 }
 
 // open opens the listeners of c, all or none.
-func open(ctx context.Context, c *config.Config, logger *slog.Logger) (all []net.Listener, err error) {
+func open(ctx context.Context, c *config.Config, inherited *listen.Inherited, logger *slog.Logger) (all []net.Listener, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range all {
@@ -117,9 +137,7 @@ func open(ctx context.Context, c *config.Config, logger *slog.Logger) (all []net
 		}
 	}()
 	for _, l := range c.Listeners {
-		some, err := listen.Open(ctx, listen.Options{
-			Port: l.Port, Address: l.Address, Loopback: c.LocalOnly, Delay: !c.SetTCPNoDelay,
-		})
+		some, err := openSockets(ctx, c, l, inherited, logger)
 		if err != nil {
 			return all, err
 		}
@@ -132,35 +150,12 @@ func open(ctx context.Context, c *config.Config, logger *slog.Logger) (all []net
 // announce logs where l listens.
 func announce(c *config.Config, l *config.Listener, opened []net.Listener, logger *slog.Logger) {
 	for _, one := range opened {
-		logger.Log(context.Background(), logs.LevelInformation, "listener opened", "listener", one.Addr().String())
+		logger.Log(context.Background(), logs.LevelInformation, "listener opened", "listener", one.Addr().String(), "protocol", l.Protocol)
 	}
 	switch {
 	case c.LocalOnly:
 		logger.Info("open to this machine only", "port", opened[0].Addr().(*net.TCPAddr).Port)
 	case c.AnonymousOn(l):
 		logger.Info("open to everybody", "listener", opened[0].Addr().String())
-	}
-}
-
-// passOverSignals keeps signals from ending the program which in Mosquitto do
-// something that is not built yet.
-func passOverSignals(logger *slog.Logger) (stop func()) {
-	signals := make(chan os.Signal, 1)
-	for _, s := range unbuiltSignals {
-		if !signal.Ignored(s) {
-			signal.Notify(signals, s)
-		}
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for s := range signals {
-			logger.Warn("signal passed over", "signal", s.String())
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(signals)
-		<-done
 	}
 }

@@ -16,6 +16,8 @@ func Diagnose(name string, environ []string) (*config.Config, config.Problems) {
 	if err == nil {
 		problems = append(problems, problemsOf(Check(c))...)
 		problems = append(problems, config.Lint(c, config.Facts{Stat: stat})...)
+	} else {
+		problems = append(problems, c.Refusals...)
 	}
 	problems = append(problems, c.Warnings...)
 	problems.Sort()

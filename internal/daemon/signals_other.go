@@ -2,8 +2,4 @@
 
 package daemon
 
-import "os"
-
-var unbuiltSignals []os.Signal
-
 func ignoreBrokenPipes() {}

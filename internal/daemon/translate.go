@@ -98,6 +98,8 @@ type shared struct {
 func settings(c *config.Config, l *config.Listener) shared {
 	s := l.Settings
 	s.AllowAnonymous, s.MaxConnections, s.AutoIDPrefix = nil, 0, c.AutoIDPrefixOn(l)
+	s.BindInterface, s.SocketDomain, s.SocketMode, s.SocketOwner, s.SocketName, s.Protocol = "", "", "", "", "", ""
+	s.EnableProxyProtocol, s.ProxyProtocolV2RequireTLS = 0, false
 	return shared{s, c.SecurityOn(l).AllowZeroLengthClientID}
 }
 

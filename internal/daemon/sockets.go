@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"strconv"
+
+	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/listen"
+	"github.com/zancudomq/zancudo/internal/ws"
+)
+
+// openSockets opens the sockets of l and returns listeners whose connections
+// speak MQTT. They are open as a whole or not at all.
+func openSockets(ctx context.Context, c *config.Config, l *config.Listener, inherited *listen.Inherited, logger *slog.Logger) ([]net.Listener, error) {
+	o := socketOptions(c, l)
+	o.Inherited = inherited
+	o.Proxy.Rejected = rejected(logger)
+	sockets, err := listen.Open(ctx, o)
+	if err != nil || l.Protocol != "websockets" {
+		return sockets, err
+	}
+	for i, s := range sockets {
+		sockets[i] = ws.NewListener(s, webSocketOptions(c, l, logger))
+	}
+	return sockets, nil
+}
+
+// socketOptions are what c says of the sockets of l.
+func socketOptions(c *config.Config, l *config.Listener) listen.Options {
+	o := listen.Options{
+		Port: l.Port, Address: l.Address, Loopback: c.LocalOnly, Interface: l.BindInterface, Domain: domain(l.SocketDomain),
+		Delay: !c.SetTCPNoDelay, Path: l.SocketPath, Mode: fileMode(l.SocketMode), Owner: l.SocketOwner, Name: l.SocketName,
+	}
+	o.Proxy = listen.ProxyOptions{Version: l.EnableProxyProtocol}
+	if o.Proxy.Version == 2 { // a header of version 1 tells of no TLS
+		o.Proxy.RequireTLS = l.ProxyProtocolV2RequireTLS
+		o.Proxy.RequireCertificate = l.TLS.RequireCertificate
+	}
+	return o
+}
+
+func domain(word string) listen.Domain {
+	switch word {
+	case "ipv4":
+		return listen.IPv4
+	case "ipv6":
+		return listen.IPv6
+	default:
+		return listen.AnyDomain
+	}
+}
+
+// fileMode is a mode in octal digits, which have been checked; empty: none.
+func fileMode(digits string) fs.FileMode {
+	mode, err := strconv.ParseUint(digits, 8, 32)
+	if err != nil {
+		return 0
+	}
+	return fs.FileMode(mode)
+}
+
+func webSocketOptions(c *config.Config, l *config.Listener, logger *slog.Logger) ws.Options {
+	return ws.Options{
+		Origins: l.WebSocketsOrigins, HeaderBytes: max(c.PacketBufferSize, ws.DefaultHeaderBytes), Rejected: rejected(logger),
+	}
+}
+
+// rejected returns a function that logs connections that are not served. Those
+// that end without a byte want to know whether somebody is there, and are no
+// news to anybody.
+func rejected(logger *slog.Logger) func(net.Addr, error) {
+	return func(remote net.Addr, err error) {
+		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			logger.Info("connection rejected", "remote", remote.String(), "err", err)
+		}
+	}
+}
