@@ -75,6 +75,7 @@ var plan = []room{
 	{dir: "internal/config", floor: 1, pure: true},
 	{dir: "internal/format", floor: 1, pure: true},    // what sub and rr print
 	{dir: "internal/recording", floor: 1, pure: true}, // messages with their timing, in a file
+	{dir: "internal/tree", floor: 1, pure: true},      // the screen of sub --tree
 
 	// Floor 0: words and wire. They import nothing of ours.
 	{dir: "packet", floor: 0, pure: true},
