@@ -274,6 +274,9 @@ func TestLint(t *testing.T) {
 	facts := map[string]FileFact{
 		"/missing": {Missing: true}, "/open": {Mode: 0o644, Owner: "root (uid 0)"}, "/writable": {Mode: 0o666, Owner: "root (uid 0)"}, "/closed": {Mode: 0o640}, "main.conf": {Mode: 0o644, Owner: "me"},
 	}
+	certificates := map[string]CertificateFact{
+		"/old": {Until: "2020-01-31", Expired: true, Soon: true}, "/ending": {Until: "2030-01-31", Soon: true, Weak: "a key of 1024 bits"}, "/closed": {Until: "2040-01-31"},
+	}
 	const tls = "certfile /closed\nkeyfile /closed\n"
 	for _, tt := range []struct {
 		name, text string
@@ -297,6 +300,8 @@ func TestLint(t *testing.T) {
 		{"a key for all", "listener 1883\ncertfile /open\nkeyfile /open", []string{"insecure: main.conf:3: everybody on this machine can read '/open' (mode 0644, owner root (uid 0)). Run 'chmod o-rwx /open'."}},
 		{"a list for all", "acl_file /writable\nlistener 1883", []string{"insecure: main.conf:1: everybody on this machine can change '/writable'"}},
 		{"no file", "listener 1883\ncertfile /missing\nkeyfile /closed", []string{"error: main.conf:2: There is no file '/missing'."}},
+		{"an old certificate", "listener 1883\ncertfile /old\nkeyfile /closed", []string{"insecure: main.conf:2: the certificate in '/old' has expired on 2020-01-31."}},
+		{"a weak one that ends", "listener 1883\ncertfile /ending\nkeyfile /closed", []string{"main.conf:2: the certificate in '/ending' expires on 2030-01-31.", "main.conf:2: the certificate in '/ending' has a key of 1024 bits."}},
 		{"a key in an engine", "listener 1883\ncertfile /closed\nkeyfile /missing\ntls_keyform engine", nil},
 		{"bridge in the clear", "connection b\naddress far\ntopic #\nremote_username u\nremote_password p", []string{"main.conf:5: the password of bridge b crosses", "main.conf:5: everybody on this machine can read this (mode 0644, owner me)"}},
 		{
@@ -339,7 +344,10 @@ func TestLint(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		got := Lint(c, Facts{Stat: func(name string) (FileFact, bool) { fact, ok := facts[name]; return fact, ok }})
+		got := Lint(c, Facts{
+			Stat:        func(name string) (FileFact, bool) { fact, ok := facts[name]; return fact, ok },
+			Certificate: func(name string) (CertificateFact, bool) { fact, ok := certificates[name]; return fact, ok },
+		})
 		sentences := strings.Split(said(got), "\n")
 		if len(got) != len(tt.want) {
 			t.Errorf("%s: got\n%s", tt.name, said(got))

@@ -1,9 +1,15 @@
 package daemon
 
 import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/zancudomq/zancudo/internal/config"
 )
@@ -15,9 +21,7 @@ func Diagnose(name string, environ []string) (*config.Config, config.Problems) {
 	problems := problemsOf(err)
 	if err == nil {
 		problems = append(problems, problemsOf(Check(c))...)
-		problems = append(problems, config.Lint(c, config.Facts{Stat: stat})...)
-	} else {
-		problems = append(problems, c.Refusals...)
+		problems = append(problems, config.Lint(c, config.Facts{Stat: stat, Certificate: certificate})...)
 	}
 	problems = append(problems, c.Warnings...)
 	problems.Sort()
@@ -48,4 +52,36 @@ func stat(name string) (config.FileFact, bool) {
 		return config.FileFact{}, false
 	}
 	return config.FileFact{Mode: uint32(info.Mode().Perm()), Owner: owner(info)}, true
+}
+
+// soon is how long before its end a certificate is told of.
+const soon = 30 * 24 * time.Hour
+
+// certificate tells of the first certificate in a file.
+func certificate(name string) (fact config.CertificateFact, ok bool) {
+	text, err := read(name)
+	if err != nil {
+		return fact, false
+	}
+	var block *pem.Block
+	for block, text = pem.Decode(text); block != nil && block.Type != "CERTIFICATE"; {
+		block, text = pem.Decode(text)
+	}
+	if block == nil {
+		return fact, false
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return fact, false
+	}
+	left := time.Until(c.NotAfter)
+	fact = config.CertificateFact{Until: c.NotAfter.Format(time.DateOnly), Expired: left <= 0, Soon: left <= soon}
+	key, isRSA := c.PublicKey.(*rsa.PublicKey)
+	switch {
+	case isRSA && key.N.BitLen() < 2048:
+		fact.Weak = fmt.Sprintf("a key of %d bits", key.N.BitLen())
+	case strings.HasPrefix(c.SignatureAlgorithm.String(), "MD5"), strings.HasSuffix(c.SignatureAlgorithm.String(), "SHA1"):
+		fact.Weak = "a signature with " + c.SignatureAlgorithm.String()
+	}
+	return fact, true
 }

@@ -1,13 +1,22 @@
 package daemon
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zancudomq/zancudo/internal/config"
 )
@@ -61,6 +70,50 @@ func TestLoadIncludes(t *testing.T) {
 	if _, err := Load(file, nil); !errors.As(err, &problems) ||
 		problems[0].Sentence() != file+":1: Unable to open include_dir '/nonexistent'. There is no such file or directory: check the name." {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	old, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		key  crypto.Signer
+		left time.Duration
+		want config.CertificateFact
+	}{
+		{old, -time.Hour, config.CertificateFact{Expired: true, Soon: true, Weak: "a key of 1024 bits"}},
+		{good, 24 * time.Hour, config.CertificateFact{Soon: true}},
+		{good, 365 * 24 * time.Hour, config.CertificateFact{}},
+	} {
+		end := time.Now().Add(tt.left)
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: end}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, tt.key.Public(), tt.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := append(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS"}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+		file := filepath.Join(t.TempDir(), "cert.pem")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tt.want.Until = end.UTC().Format(time.DateOnly)
+		if got, ok := certificate(file); !ok || got != tt.want {
+			t.Errorf("got %+v, %v, want %+v", got, ok, tt.want)
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	if err := os.WriteFile(none, []byte("nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := certificate(none); ok {
+		t.Error("found a certificate in nothing")
 	}
 }
 
