@@ -22,7 +22,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	fine := write(t, "fine.conf", "listener 1883 127.0.0.1\nallow_anonymous true\n")
 	open := write(t, "open.conf", "port 1883\nallow_anonymous true\n")
-	wrong := write(t, "wrong.conf", "listner 1883\nallow_anonymous yes\nretry_interval 10\npassword_file x\n")
+	wrong := write(t, "wrong.conf", "listner 1883\nallow_anonymous yes\nretry_interval 10\ntls_engine x\n")
 	const remote = "This version would be less strict than the line asks for, or serve something else; it runs without the line, if that is what you want."
 	for _, tt := range []struct {
 		args   []string
@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 			wrong + ":1: error: Unknown configuration variable 'listner'. Did you mean 'listener'?",
 			wrong + ":2: error: Invalid 'allow_anonymous' value (yes). It is either true or false, in small letters.",
 			wrong + ":3: warning (pointless): 'retry_interval' has no effect: messages are sent again when a client comes back, as the standard has it, and never while it is connected.",
-			wrong + ":4: error: 'password_file' is not supported yet. " + remote,
+			wrong + ":4: error: 'tls_engine' is not supported yet. " + remote,
 			wrong + " does not work: 3 errors, 1 warning.",
 		}},
 		{[]string{"--strict", wrong}, 3, nil},
@@ -60,7 +60,7 @@ func TestCheck(t *testing.T) {
 
 func TestCheckJSON(t *testing.T) {
 	t.Parallel()
-	file := write(t, "a.conf", "max_qs 1\nmemory_limit 1\n")
+	file := write(t, "a.conf", "max_qs 1\nretry_interval 3\n")
 	got := call(t, "zancudo", "check", "--json", file)
 	var r checkReport
 	if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || got.status != 3 {

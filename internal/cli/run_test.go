@@ -70,7 +70,7 @@ func TestRunErrors(t *testing.T) {
 func TestRunAnswers(t *testing.T) {
 	t.Parallel()
 	good := filepath.Join(t.TempDir(), "good.conf")
-	if err := os.WriteFile(good, []byte("listener 1883 127.0.0.1\nallow_anonymous true\nmemory_limit 1\n"), 0o600); err != nil {
+	if err := os.WriteFile(good, []byte("listener 1883 127.0.0.1\nallow_anonymous true\nretry_interval 3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ line, stdout, stderr string }{
@@ -80,7 +80,7 @@ func TestRunAnswers(t *testing.T) {
 		{"zancudo help run", "Usage: zancudo run [-c config_file] [-d] [-h] [-p port] [-v]\n", ""},
 		{"mosquitto --version", "zancudo version ", ""},
 		{"zancudo --version", "zancudo version ", ""},
-		{"zancudo -c " + good + " --test-config", "Configuration file is OK.\n", "Warning: " + good + ":3: 'memory_limit' is not supported yet.\n"},
+		{"zancudo -c " + good + " --test-config", "Configuration file is OK.\n", "Warning: " + good + ":3: 'retry_interval' has no effect: messages are sent again when a client comes back, as the standard has it, and never while it is connected.\n"},
 	} {
 		status, stdout, stderr := execute(t.Context(), tt.line)
 		if status != 0 || !strings.Contains(stdout, tt.stdout) || stderr != tt.stderr {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -84,7 +85,8 @@ func TestBrokenFiles(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 			continue
 		}
-		fmt.Fprintf(&b, "== %s\n%v\n", filepath.Base(name), err)
+		problems = slices.DeleteFunc(problems, func(p *Problem) bool { return p.Class == Refusal })
+		fmt.Fprintf(&b, "== %s\n%v\n", filepath.Base(name), problems)
 		for _, p := range problems {
 			if p.File == "" || p.Line == 0 || p.Word == "" || p.Remedy == "" {
 				t.Errorf("%s: %+v lacks something", name, p)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,8 +30,8 @@ func Parse(file string, text []byte) (*Config, error) {
 	return Load(Source{File: file, Read: func(string) ([]byte, error) { return text, nil }})
 }
 
-// Load reads a configuration. An error is of type Problems; the Config is there
-// even so, with its warnings and refusals.
+// Load reads a configuration. An error is of type Problems, with the refusals
+// among them; the Config is there even so, with its warnings.
 func Load(s Source) (*Config, error) {
 	p := &parser{source: s, config: New(), given: map[given]place{}}
 	p.config.File, p.config.Listeners, p.config.places = s.File, nil, map[given]place{}
@@ -45,11 +46,12 @@ func Load(s Source) (*Config, error) {
 	p.file = file{}
 	p.finish()
 	p.config.Warnings.Sort()
-	if len(p.problems) > 0 {
-		p.problems.Sort()
-		return p.config, p.problems
+	if len(p.problems) == 0 {
+		return p.config, nil
 	}
-	return p.config, nil
+	all := slices.Concat(p.problems, p.config.Refusals)
+	all.Sort()
+	return p.config, all
 }
 
 func unreadable(name string, err error) *Problem {

@@ -15,7 +15,7 @@ const maxFileBytes = 16 << 20
 
 // Load reads the configuration of a file, which may be none, and of the
 // environment. An error is config.Problems; the Config is there even so, with
-// its warnings and refusals.
+// its warnings.
 func Load(name string, environ []string) (*config.Config, error) {
 	return config.Load(config.Source{
 		File: name, Read: read, List: list, Environ: environ,
