@@ -112,18 +112,18 @@ func alertFor(err error) (alert Alert, ok bool) {
 	return 0, false
 }
 
-// received puts an alert of the peer into a sentence.
-func received(alert Alert) error {
+// received puts an alert of the peer, the client or the server, into a sentence.
+func received(peer string, alert Alert) error {
 	switch alert {
 	case UnknownPSKIdentity:
-		return fmt.Errorf("the peer does not know the PSK identity: %w", alert)
+		return fmt.Errorf("the %s does not know the PSK identity: %w", peer, alert)
 	case DecryptError, BadRecordMAC:
-		return fmt.Errorf("the peer could not decrypt what it got: another key, or an identity that it does not know: %w", alert)
+		return fmt.Errorf("the %s could not decrypt what it got: it has another key, or does not know the identity: %w", peer, alert)
 	case HandshakeFailure, InsufficientSecurity:
-		return fmt.Errorf("the peer found no cipher suite in common, or expects a certificate instead of a pre-shared key: %w", alert)
+		return fmt.Errorf("the %s found no cipher suite in common, or expects a certificate instead of a pre-shared key: %w", peer, alert)
 	case ProtocolVersion:
-		return fmt.Errorf("the peer does not speak TLS 1.2, the version that TLS-PSK is spoken in here: %w", alert)
+		return fmt.Errorf("the %s does not speak TLS 1.2, the version that TLS-PSK is spoken in here: %w", peer, alert)
 	default:
-		return fmt.Errorf("the peer ended the connection: %w", alert)
+		return fmt.Errorf("the %s ended the connection: %w", peer, alert)
 	}
 }

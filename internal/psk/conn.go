@@ -173,7 +173,7 @@ func (c *Conn) readAlert(fragment []byte) error {
 	case alert == CloseNotify:
 		return CloseNotify
 	case level == levelFatal:
-		return received(alert)
+		return received(c.in.peer, alert)
 	case level == levelWarning:
 		return c.useless()
 	default:

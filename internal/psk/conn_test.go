@@ -135,19 +135,19 @@ func TestWhoCannotConnect(t *testing.T) {
 		{
 			"wrong key",
 			func(c, _ *Config) { c.Secret = []byte("wrong") },
-			"the peer could not decrypt what it got: another key, or an identity that it does not know: alert decrypt_error",
+			"the server could not decrypt what it got: it has another key, or does not know the identity: alert decrypt_error",
 			`the client has another key for the identity "pump"`,
 		},
 		{
 			"unknown identity",
 			func(c, _ *Config) { c.Identity = "nobody\n" },
-			"the peer could not decrypt what it got: another key, or an identity that it does not know: alert decrypt_error",
+			"the server could not decrypt what it got: it has another key, or does not know the identity: alert decrypt_error",
 			`the identity "nobody\n" is not known: a stranger`,
 		},
 		{
 			"identity without a key",
 			func(_, s *Config) { s.Key = func(string) ([]byte, error) { return nil, nil } },
-			"the peer could not decrypt what it got: another key, or an identity that it does not know: alert decrypt_error",
+			"the server could not decrypt what it got: it has another key, or does not know the identity: alert decrypt_error",
 			`the identity "pump" is not known: there is no usable key`,
 		},
 		{
@@ -155,32 +155,32 @@ func TestWhoCannotConnect(t *testing.T) {
 			func(c, s *Config) {
 				c.Suites, s.Suites = []Suite{PSKWithAES128CCM}, []Suite{PSKWithAES128GCMSHA256}
 			},
-			"the peer found no cipher suite in common, or expects a certificate instead of a pre-shared key: alert handshake_failure",
+			"the server found no cipher suite in common, or expects a certificate instead of a pre-shared key: alert handshake_failure",
 			"the client offers no cipher suite that is allowed here",
 		},
 		{
 			"client without a key",
 			func(c, _ *Config) { c.Secret = nil },
 			"there is no key",
-			"the peer closed the connection without a word: unexpected EOF",
+			"the client closed the connection without a word: unexpected EOF",
 		},
 		{
 			"identity too long",
 			func(c, _ *Config) { c.Identity = strings.Repeat("x", 257) },
 			"the identity has 257 bytes, at most 256 are possible",
-			"the peer closed the connection without a word: unexpected EOF",
+			"the client closed the connection without a word: unexpected EOF",
 		},
 		{
 			"server without keys",
 			func(_, s *Config) { s.Key = nil },
-			"the peer closed the connection without a word: unexpected EOF",
+			"the server closed the connection without a word: unexpected EOF",
 			"nothing knows the keys",
 		},
 		{
 			"a suite of somebody else",
 			func(c, _ *Config) { c.Suites = []Suite{0x1301} },
 			"cipher suite 0x1301 is not one of this package's",
-			"the peer closed the connection without a word: unexpected EOF",
+			"the client closed the connection without a word: unexpected EOF",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -468,7 +468,7 @@ func TestUseless(t *testing.T) {
 		{"an alert of no level", recordAlert, "\x07\x07", "an alert has the level 7"},
 		{"ChangeCipherSpec", recordChangeCipherSpec, "\x01", "a record of type 20 came after the handshake"},
 		{"an empty alert", recordAlert, "", "a record is empty"},
-		{"an alert", recordAlert, "\x02\x2e", "the peer ended the connection: alert certificate_unknown"},
+		{"an alert", recordAlert, "\x02\x2e", "the client ended the connection: alert certificate_unknown"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -488,10 +488,10 @@ func TestUseless(t *testing.T) {
 func TestWhatDoesNotSpeakTLS(t *testing.T) {
 	t.Parallel()
 	for first, want := range map[string]string{
-		"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00": "the peer speaks MQTT without TLS",
-		"GET /mqtt HTTP/1.1\r\n":                       "the peer speaks HTTP without TLS",
-		"SSH-2.0-OpenSSH\r\n":                          "the peer does not speak TLS: it began with the bytes 53 53 48 2d 32",
-		"\x80\x2e\x01\x00\x02":                         "the peer speaks SSL 2, which is not secure",
+		"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00": "the client speaks MQTT without TLS",
+		"GET /mqtt HTTP/1.1\r\n":                       "the client speaks HTTP without TLS",
+		"SSH-2.0-OpenSSH\r\n":                          "the client does not speak TLS: it began with the bytes 53 53 48 2d 32",
+		"\x80\x2e\x01\x00\x02":                         "the client speaks SSL 2, which is not secure",
 	} {
 		a, b := memnet.Pipe(1 << 16)
 		io.WriteString(a, first)

@@ -239,8 +239,8 @@ func TestOpenSSLRefusesUs(t *testing.T) {
 		args []string
 		text string
 	}{
-		{"wrong key", opensslArgs([]byte("another"), testIdentity, "-nocert"), "another key, or an identity that it does not know"},
-		{"TLS 1.3 only", []string{"-psk", "00", "-tls1_3", "-nocert"}, "the peer does not speak TLS 1.2"},
+		{"wrong key", opensslArgs([]byte("another"), testIdentity, "-nocert"), "it has another key, or does not know the identity"},
+		{"TLS 1.3 only", []string{"-psk", "00", "-tls1_3", "-nocert"}, "the server does not speak TLS 1.2"},
 		{"no suite in common", opensslArgs(testKey(), testIdentity, "-nocert", "-cipher", "DHE-PSK-AES128-CBC-SHA"), "no cipher suite in common"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -49,20 +49,21 @@ type State struct {
 // Client returns the client's end of a connection over conn. The handshake is
 // done by the first Read, Write or Handshake.
 func Client(conn net.Conn, config Config) *Conn {
-	return newConn(conn, config, (*handshake).client)
+	return newConn(conn, config, "server", (*handshake).client)
 }
 
 // Server returns the server's end of a connection over conn. The handshake is
 // done by the first Read, Write or Handshake.
 func Server(conn net.Conn, config Config) *Conn {
-	return newConn(conn, config, (*handshake).server)
+	return newConn(conn, config, "client", (*handshake).server)
 }
 
-func newConn(conn net.Conn, config Config, run func(*handshake) error) *Conn {
+func newConn(conn net.Conn, config Config, peer string, run func(*handshake) error) *Conn {
 	if len(config.Suites) == 0 {
 		config.Suites = Suites()
 	}
 	c := &Conn{conn: conn, config: config, run: run}
+	c.in.peer = peer
 	c.in.reader = bufio.NewReaderSize(conn, readAhead)
 	c.out.conn = conn
 	c.out.maxPlain = maxPlain

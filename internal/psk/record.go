@@ -34,6 +34,7 @@ const (
 // inbound is the reading half of a connection.
 type inbound struct {
 	mu         sync.Mutex
+	peer       string // the client or the server, for sentences
 	reader     *bufio.Reader
 	header     [recordHeaderBytes]byte
 	body       []byte
@@ -126,7 +127,7 @@ func (in *inbound) lost(err error) error {
 		return err
 	}
 	if !in.begun && in.have == 0 {
-		return fmt.Errorf("the peer closed the connection without a word: %w", io.ErrUnexpectedEOF)
+		return fmt.Errorf("the %s closed the connection without a word: %w", in.peer, io.ErrUnexpectedEOF)
 	}
 	return fmt.Errorf("the connection ended without close_notify: %w", io.ErrUnexpectedEOF)
 }
@@ -134,7 +135,7 @@ func (in *inbound) lost(err error) error {
 func (in *inbound) checkHeader(length int) error {
 	kind := recordType(in.header[0])
 	if !in.begun && (kind != recordHandshake && kind != recordAlert || in.header[1] != 3) {
-		return fail(ProtocolVersion, "%s", speaks(in.header))
+		return fail(ProtocolVersion, "the %s %s", in.peer, speaks(in.header))
 	}
 	version := binary.BigEndian.Uint16(in.header[1:])
 	switch {
@@ -152,13 +153,13 @@ func (in *inbound) checkHeader(length int) error {
 func speaks(header [recordHeaderBytes]byte) string {
 	switch text := string(header[:4]); {
 	case header[0] == 0x10, header[0] == 0x20:
-		return "the peer speaks MQTT without TLS"
+		return "speaks MQTT without TLS"
 	case text == "GET " || text == "HTTP" || text == "POST" || text == "HEAD":
-		return "the peer speaks HTTP without TLS"
+		return "speaks HTTP without TLS"
 	case header[0]&0x80 != 0 && header[2] == 1:
-		return "the peer speaks SSL 2, which is not secure"
+		return "speaks SSL 2, which is not secure"
 	default:
-		return fmt.Sprintf("the peer does not speak TLS: it began with the bytes % x", header)
+		return fmt.Sprintf("does not speak TLS: it began with the bytes % x", header)
 	}
 }
 
