@@ -53,6 +53,7 @@ func commands() []command {
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
 		{"signal", func() *flags.Command { return signalTable(&signalOptions{}) }, sendSignal},
+		{"doctor", func() *flags.Command { return newDoctorOptions().table() }, examine},
 		{"help", func() *flags.Command { return helpTable(new(string), new(string)) }, help},
 		{"man", func() *flags.Command { return manTable(new(string)) }, man},
 		{"completion", func() *flags.Command { return completionTable(new(string)) }, completion},
