@@ -298,7 +298,7 @@ func maskDoctor(s, port, dir string) string {
 		{`[0-9.]+ m?s\b`, "TIME"},
 		{`\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d UTC)?`, "DATE"},
 		{`zancudo/doctor/[a-z0-9]+`, "zancudo/doctor/ID"},
-		{`(?m)^(note|ok)( +)connection  Something listens on port .*\n.*\n`, ""}, // whatever else runs on this machine
+		{`(?m)^note    connection  Something listens on port .*\n.*\n((?s).*): 1 note, `, "$1: "}, // whatever else runs on this machine
 	} {
 		s = regexp.MustCompile(mask.pattern).ReplaceAllString(s, mask.by)
 	}
