@@ -67,6 +67,55 @@ func TestRealConfigurations(t *testing.T) {
 	}
 }
 
+// TestMosquittoReadsThem shows that the files are what Mosquitto reads: with a
+// word behind them that there is not, that word is all it complains of. Words
+// that are newer than the Mosquitto that is installed end the comparison.
+func TestMosquittoReadsThem(t *testing.T) {
+	t.Parallel()
+	need(t, "mosquitto", "mosquitto")
+	names, err := filepath.Glob("../../internal/config/testdata/real/*.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for line := range strings.Lines(string(text)) {
+			// What it would open, become or look up while it reads.
+			switch word, _, _ := strings.Cut(line, " "); word {
+			case "log_dest", "pid_file", "user", "include_dir":
+			case "address", "addresses":
+				lines = append(lines, "address 127.0.0.1:1\n")
+			default:
+				lines = append(lines, line)
+			}
+		}
+		file := filepath.Join(t.TempDir(), filepath.Base(name))
+		if err := os.WriteFile(file, []byte(strings.Join(lines, "")+"no_such_word 1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := run(t, "mosquitto", "-c", file)
+		complaint := unknownWord.FindStringSubmatch(stdout + stderr)
+		switch {
+		case status == 0:
+			t.Errorf("%s: status 0", name)
+		case complaint != nil && complaint[1] == "no_such_word":
+			read++
+		case complaint == nil && !strings.Contains(stderr, "(http_api)") && !strings.Contains(stderr, "max_packet_size value (0)"): // 2.0 reads no 0x10
+			t.Errorf("%s: %s", name, stderr)
+		}
+	}
+	if read < 25 {
+		t.Errorf("it has read %d files to their end", read)
+	}
+}
+
+var unknownWord = regexp.MustCompile(`Unknown configuration variable ['"]([^'"]*)['"]`)
+
 // A scene is a file of the wild with the paths, ports and addresses of this
 // machine, and with the files that it names.
 type scene struct {
@@ -119,6 +168,8 @@ func (s *scene) adapt(line string) string {
 	case word == "port":
 		s.ports = append(s.ports, proctest.FreePort(s.t))
 		return "port " + s.ports[len(s.ports)-1]
+	case word == "address", word == "addresses":
+		return word + " 127.0.0.1:" + proctest.FreePort(s.t)
 	case word == "socket_domain":
 		return "socket_domain ipv4"
 	case word == "bind_address":

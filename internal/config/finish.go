@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // finish checks what only the whole configuration tells.
@@ -55,28 +56,65 @@ func at(problem *Problem, file string, line int) *Problem {
 	return problem
 }
 
-// occupied is the problem of a listener where another is already. Two may share
-// a port if they differ in the device or the kind of address, which their words
-// say below.
+// occupied is the problem of a listener where another is already.
 func (p *parser) occupied(l *Listener, others []*Listener) *Problem {
 	for _, other := range others {
-		switch {
-		case l.Port != other.Port || l.Address != other.Address || l.SocketPath != other.SocketPath || l.BindInterface != other.BindInterface:
-			continue
-		case l.SocketDomain != other.SocketDomain && l.SocketDomain != "" && other.SocketDomain != "":
+		if !l.overlaps(other) {
 			continue
 		}
 		problem := &Problem{
 			Word: "listener", Text: "Duplicate 'listener' value in configuration.",
 			Remedy: fmt.Sprintf("Keep this one or that of %s.", place{other.File, other.Line}.from(l.File)),
 		}
-		if p.createdBy != "" && (other == p.defaultListener || l == p.defaultListener) {
+		switch {
+		case p.createdBy != "" && (other == p.defaultListener || l == p.defaultListener):
 			problem.Remedy = fmt.Sprintf("The word '%s' of %s stands before any listener of its file and so belongs to a listener of port %d: write it below this line.",
 				p.createdBy, p.created.from(l.File), l.Port)
+		case l.Address != other.Address:
+			problem.Remedy = fmt.Sprintf("This one and that of %s share an address: keep one, or give each its own.", place{other.File, other.Line}.from(l.File))
 		}
 		return problem
 	}
 	return nil
+}
+
+// overlaps reports whether two listeners want the same socket. Two may share a
+// port if they differ in the device, or in the kind of address.
+func (l *Listener) overlaps(other *Listener) bool {
+	switch {
+	case l.Port != other.Port || l.Port == 0 && l.SocketPath != other.SocketPath:
+		return false
+	case l.BindInterface != other.BindInterface && l.BindInterface != "" && other.BindInterface != "":
+		return false
+	case l.SocketName != other.SocketName: // systemd has opened them
+		return false
+	case l.Address == other.Address:
+		return l.SocketDomain == other.SocketDomain || l.SocketDomain == "" || other.SocketDomain == ""
+	default:
+		return (l.everywhere() || other.everywhere()) && l.family()&other.family() != 0
+	}
+}
+
+// everywhere reports whether a listener has all addresses of its kind.
+func (l *Listener) everywhere() bool {
+	return l.Address == "" || l.Address == "0.0.0.0" || l.Address == "::"
+}
+
+// family tells which kinds of addresses a listener has: bit 0 is IPv4, bit 1 is
+// IPv6. Those of the name of a host are not known, and so none.
+func (l *Listener) family() int {
+	switch {
+	case l.SocketDomain == "ipv4":
+		return 1
+	case l.SocketDomain == "ipv6" || strings.Contains(l.Address, ":"):
+		return 2
+	case l.Address == "":
+		return 3
+	case strings.Trim(l.Address, "0123456789.") == "":
+		return 1
+	default:
+		return 0
+	}
 }
 
 func checkSocket(l *Listener) *Problem {

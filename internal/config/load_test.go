@@ -123,7 +123,10 @@ func TestDefaultListener(t *testing.T) {
 		{"max_qos 1\nport 1885\nlistener 1884", "port 1885, port 1884", "deprecated: a.conf:2: 'port' is deprecated; use 'listener'."},
 		// It would open a port to everybody.
 		{"per_listener_settings true\nallow_anonymous true\nlistener 1884", "port 1884", "pointless: a.conf:2: 'allow_anonymous' has no effect: it stands before any listener of its file. Write it below the 'listener' that it is for."},
-		{"listener 1883\nsocket_domain ipv4\nlistener 1883\nsocket_domain ipv6\nlistener 1883 ::1\nlistener 0 /a\nlistener 0 /b", "port 1883, port 1883, port 1883 of ::1, the unix socket /a, the unix socket /b", ""},
+		{
+			"listener 1883\nsocket_domain ipv4\nlistener 1883\nsocket_domain ipv6\nlistener 1884 ::1\nlistener 1884 127.0.0.1\nlistener 0 /a\nlistener 0 /b",
+			"port 1883, port 1883, port 1884 of ::1, port 1884 of 127.0.0.1, the unix socket /a, the unix socket /b", "",
+		},
 		{"listener 1883\nbind_interface eth0\nlistener 1883\nbind_interface eth1", "port 1883, port 1883", ""},
 	} {
 		c, err := load(tt.text)
@@ -137,6 +140,38 @@ func TestDefaultListener(t *testing.T) {
 		}
 		if got := strings.Join(names, ", "); got != tt.listeners || said(c.Warnings) != tt.warnings {
 			t.Errorf("%q: got %s and\n%s", tt.text, got, said(c.Warnings))
+		}
+	}
+}
+
+func TestOverlaps(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		one, other string
+		want       bool
+	}{
+		{"listener 1", "listener 1", true},
+		{"listener 1", "listener 2", false},
+		{"listener 1", "listener 1 127.0.0.1", true},
+		{"listener 1 ::1", "listener 1", true},
+		{"listener 1 0.0.0.0", "listener 1 127.0.0.1", true},
+		{"listener 1 0.0.0.0", "listener 1 ::1", false},
+		{"listener 1 ::", "listener 1 0.0.0.0", false},
+		{"listener 1 127.0.0.1", "listener 1 127.0.0.2", false},
+		{"listener 1", "listener 1 localhost", false}, // who knows
+		{"listener 1\nsocket_domain ipv6", "listener 1 127.0.0.1", false},
+		{"listener 1\nsocket_domain ipv4", "listener 1 127.0.0.1", true},
+		{"listener 1\nsocket_domain ipv4", "listener 1\nsocket_domain ipv6", false},
+		{"listener 1\nsocket_domain ipv4", "listener 1", true},
+		{"listener 1\nbind_interface a", "listener 1\nbind_interface b", false},
+		{"listener 1\nbind_interface a", "listener 1", true},
+		{"listener 1\nsocket_name a", "listener 1\nsocket_name b", false},
+		{"listener 0 /a", "listener 0 /a", true},
+		{"listener 0 /a", "listener 0 /b", false},
+	} {
+		_, err := load(tt.one + "\n" + tt.other)
+		if got := err != nil; got != tt.want {
+			t.Errorf("%q and %q: got %v", tt.one, tt.other, err)
 		}
 	}
 }
