@@ -97,33 +97,14 @@ func (s *Store) commitGroup(e *engine) bool {
 	s.flushing, s.pending, s.flushNow = s.pending, pending{}, false
 	s.mu.Unlock()
 
-	err := s.attempt(e, group)
+	flushing := s.flushing.facts()
+	err := e.do(func() error { return s.write(e, flushing, group) })
 	if err != nil {
 		e.fail(err)
 	}
 	s.settle(group, err)
 	return err == nil
 }
-
-// attempt writes a group. When the engine fails meanwhile it does not wait long:
-// the write may hang for ever, for a flush that cannot be.
-func (s *Store) attempt(e *engine, group []*request) error {
-	flushing := s.flushing.facts()
-	finished := e.run(func() error { return s.write(e, flushing, group) })
-	select {
-	case err := <-finished:
-		return err
-	case <-e.dead:
-	}
-	select {
-	case err := <-finished: // synced before the engine failed, or failed with it
-		return err
-	case <-time.After(lastWrite):
-		return e.cause
-	}
-}
-
-const lastWrite = time.Second
 
 // write puts a group into one batch of the engine.
 func (s *Store) write(e *engine, flushing []broker.Fact, group []*request) error {

@@ -54,11 +54,36 @@ const (
 
 // open calls Pebble.
 func (e *engine) open(dir string, options *pebble.Options) error {
-	return <-e.run(func() (err error) {
-		e.db, err = pebble.Open(dir, options)
+	opened := make(chan *pebble.DB, 1)
+	err := e.do(func() error {
+		db, err := pebble.Open(dir, options)
+		opened <- db
 		return err
 	})
+	if err == nil {
+		e.db = <-opened
+	}
+	return err
 }
+
+// do calls f. When the engine fails meanwhile it does not wait long for f, which
+// may hang for ever, for a flush that cannot be.
+func (e *engine) do(f func() error) error {
+	finished := e.run(f)
+	select {
+	case err := <-finished:
+		return err
+	case <-e.dead:
+	}
+	select {
+	case err := <-finished: // done before the engine failed, or failed with it
+		return err
+	case <-time.After(lastWait):
+		return e.cause
+	}
+}
+
+const lastWait = 100 * time.Millisecond
 
 // run calls f in a goroutine and turns each way in which Pebble may end it into
 // an error: it returns one, it panics, or it calls Fatalf, which ends the
@@ -106,13 +131,7 @@ func (e *engine) bury() {
 
 // close ends a healthy engine.
 func (e *engine) close() error {
-	closed := e.run(e.db.Close)
-	var err error
-	select {
-	case err = <-closed:
-	case <-e.dead:
-		err = e.cause
-	}
+	err := e.do(e.db.Close)
 	e.fence.close()
 	return err
 }

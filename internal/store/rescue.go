@@ -120,7 +120,7 @@ func (s *Store) copyFacts(from *sources) (n int, err error) {
 	if err := e.open(s.path(unfinishedName), s.pebbleOptions(e, create)); err != nil {
 		return 0, err
 	}
-	err = <-e.run(func() error {
+	err = e.do(func() error {
 		b := e.db.NewBatch()
 		write := func() error {
 			err := e.db.Apply(b, pebble.NoSync)
@@ -142,7 +142,10 @@ func (s *Store) copyFacts(from *sources) (n int, err error) {
 		}
 		return e.db.Flush()
 	})
-	return n, errors.Join(err, e.close())
+	if err = errors.Join(err, e.close()); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // swap moves the damaged facts into quarantine and the saved ones into their

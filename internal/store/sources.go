@@ -109,7 +109,7 @@ func (s *Store) liveTables() (map[string]bool, error) {
 		return nil, err
 	}
 	live := map[string]bool{}
-	err := <-e.run(func() error {
+	err := e.do(func() error {
 		levels, err := e.db.SSTables()
 		for _, level := range levels {
 			for i := range level {
@@ -118,7 +118,10 @@ func (s *Store) liveTables() (map[string]bool, error) {
 		}
 		return err
 	})
-	return live, errors.Join(err, e.close())
+	if err = errors.Join(err, e.close()); err != nil {
+		return nil, err
+	}
+	return live, nil
 }
 
 func (f *sources) close() {

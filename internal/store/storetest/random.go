@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/zancudomq/zancudo/broker"
 )
@@ -18,7 +17,7 @@ const SeedVariable = "ZANCUDO_STORE_SEED"
 
 // Seeds returns n seeds, or only the one that SeedVariable gives. A test that
 // fails prints Repro of its seed.
-func Seeds(tb testing.TB, n int) []uint64 {
+func Seeds(tb reporter, n int) []uint64 {
 	tb.Helper()
 	if text := os.Getenv(SeedVariable); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
@@ -35,7 +34,7 @@ func Seeds(tb testing.TB, n int) []uint64 {
 }
 
 // Repro is the command that runs a test again with one seed.
-func Repro(tb testing.TB, seed uint64) string {
+func Repro(tb reporter, seed uint64) string {
 	tb.Helper()
 	name, _, _ := strings.Cut(tb.Name(), "/")
 	return fmt.Sprintf("%s=%d go test -run '^%s$' .", SeedVariable, seed, name)
@@ -65,7 +64,7 @@ func RandomBatch(r *rand.Rand, prefix string) []broker.Fact {
 
 // model compares a store with Memory through random batches, ranges and reopening.
 func model(b *bench) {
-	for _, seed := range Seeds(b.T, 20) {
+	for _, seed := range Seeds(b, 20) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		var m Memory
 		want, _ := m.Open()
@@ -84,7 +83,7 @@ func model(b *bench) {
 				_ = want.Append(facts, broker.Durable)
 			}
 			if expected, _ := Facts(want, nil, nil); b.differs(expected) {
-				b.Fatalf("seed %d: again with %s", seed, Repro(b.T, seed))
+				b.Fatalf("seed %d: again with %s", seed, Repro(b, seed))
 			}
 		}
 	}
@@ -129,9 +128,9 @@ func concurrent(b *bench) {
 	b.holds(want...)
 }
 
-// atomic has writers that give two keys the same value, and readers that
+// wholeBatches has writers that give two keys the same value, and readers that
 // compare them.
-func atomic(b *bench) {
+func wholeBatches(b *bench) {
 	const rounds = 100
 	b.append(broker.Durable, Put("a", "0"), Put("z", "0"))
 	var all sync.WaitGroup

@@ -20,10 +20,37 @@ type Opener func() (broker.Store, error)
 // empty medium.
 func Run(t *testing.T, medium func(t *testing.T) Opener) {
 	t.Helper()
-	parts := []struct {
-		name string
-		test func(*bench)
-	}{
+	for _, p := range parts() {
+		t.Run(p.name, func(t *testing.T) { p.run(t, medium(t)) })
+	}
+}
+
+// Violations runs the contract and returns the parts that fail, with what was
+// said; a good store has none.
+func Violations(medium func() Opener) []string {
+	var all []string
+	for _, p := range parts() {
+		r := recorder{name: p.name}
+		ended := make(chan struct{})
+		go func() { // Fatalf ends it
+			defer close(ended)
+			p.run(&r, medium())
+		}()
+		<-ended
+		if text := r.text(); text != "" {
+			all = append(all, p.name+": "+text)
+		}
+	}
+	return all
+}
+
+type part struct {
+	name string
+	test func(*bench)
+}
+
+func parts() []part {
+	return []part{
 		{"an empty store has no facts", empty},
 		{"keys are ordered as bytes", ordered},
 		{"from is in the range, to is not", bounded},
@@ -38,26 +65,26 @@ func Run(t *testing.T, medium func(t *testing.T) Opener) {
 		{"facts survive closing", reopened},
 		{"a closed store refuses", closed},
 		{"many goroutines append", concurrent},
-		{"no reader sees half a batch", atomic},
+		{"no reader sees half a batch", wholeBatches},
 		{"random operations", model},
 	}
-	for _, p := range parts {
-		t.Run(p.name, func(t *testing.T) {
-			b := &bench{T: t, open: medium(t)}
-			b.reopen()
-			t.Cleanup(func() {
-				if err := b.store.Close(); err != nil {
-					t.Errorf("close: %v", err)
-				}
-			})
-			p.test(b)
-		})
-	}
+}
+
+// run tests one part on a new medium.
+func (p *part) run(r reporter, open Opener) {
+	b := &bench{reporter: r, open: open}
+	b.reopen()
+	defer func() {
+		if err := b.store.Close(); err != nil {
+			b.Errorf("close: %v", err)
+		}
+	}()
+	p.test(b)
 }
 
 // bench holds the store under test.
 type bench struct {
-	*testing.T
+	reporter
 	open  Opener
 	store broker.Store
 }
