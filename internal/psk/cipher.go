@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// protection is what one direction of a connection does to its records. The
-// sequence number and the type of a record are authenticated with it.
+// protection is what one direction of a connection does to its records, one at a
+// time. The sequence number and the type of a record are authenticated with it.
 type protection interface {
 	// seal appends the protected form of plain to dst.
 	seal(dst []byte, sequence uint64, kind recordType, plain []byte) []byte
@@ -35,8 +35,9 @@ func appendPseudoHeader(b []byte, sequence uint64, kind recordType, length int) 
 // aeadProtection is AES in GCM or CCM. The explicit part of the nonce is the
 // sequence number, so no nonce comes twice under one key (RFC 5288, RFC 6655).
 type aeadProtection struct {
-	aead cipher.AEAD
-	salt [aeadSaltBytes]byte
+	aead   cipher.AEAD
+	nonce  [nonceBytes]byte // its front is from the key block
+	header [pseudoHeaderBytes]byte
 }
 
 func newAEADProtection(m mode, key, salt []byte) (protection, error) {
@@ -45,7 +46,7 @@ func newAEADProtection(m mode, key, salt []byte) (protection, error) {
 		return nil, err
 	}
 	p := &aeadProtection{}
-	copy(p.salt[:], salt)
+	copy(p.nonce[:aeadSaltBytes], salt)
 	switch m {
 	case ccm:
 		p.aead = newCCM(block, 16)
@@ -58,12 +59,11 @@ func newAEADProtection(m mode, key, salt []byte) (protection, error) {
 }
 
 func (p *aeadProtection) seal(dst []byte, sequence uint64, kind recordType, plain []byte) []byte {
-	var nonce [nonceBytes]byte
-	copy(nonce[:], p.salt[:])
-	binary.BigEndian.PutUint64(nonce[aeadSaltBytes:], sequence)
-	header := appendPseudoHeader(make([]byte, 0, pseudoHeaderBytes), sequence, kind, len(plain))
-	dst = append(dst, nonce[aeadSaltBytes:]...)
-	return p.aead.Seal(dst, nonce[:], plain, header)
+	explicit := p.nonce[aeadSaltBytes:]
+	binary.BigEndian.PutUint64(explicit, sequence)
+	header := appendPseudoHeader(p.header[:0], sequence, kind, len(plain))
+	dst = append(dst, explicit...)
+	return p.aead.Seal(dst, p.nonce[:], plain, header)
 }
 
 func (p *aeadProtection) open(sequence uint64, kind recordType, fragment []byte) ([]byte, bool) {
@@ -71,11 +71,9 @@ func (p *aeadProtection) open(sequence uint64, kind recordType, fragment []byte)
 	if length < 0 {
 		return nil, false
 	}
-	var nonce [nonceBytes]byte
-	copy(nonce[:], p.salt[:])
-	copy(nonce[aeadSaltBytes:], fragment)
-	header := appendPseudoHeader(make([]byte, 0, pseudoHeaderBytes), sequence, kind, length)
+	copy(p.nonce[aeadSaltBytes:], fragment)
+	header := appendPseudoHeader(p.header[:0], sequence, kind, length)
 	sealed := fragment[aeadExplicitBytes:]
-	plain, err := p.aead.Open(sealed[:0], nonce[:], sealed, header)
+	plain, err := p.aead.Open(sealed[:0], p.nonce[:], sealed, header)
 	return plain, err == nil
 }
