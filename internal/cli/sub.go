@@ -58,6 +58,12 @@ func sub(ctx context.Context, env Env, args []string) int {
 	}
 	ctx, s.end = context.WithCancelCause(ctx)
 	defer s.end(nil)
+	if t.tracer != nil {
+		t.tracer.granted = true
+	}
+	if o.exitAfterSub {
+		options.Trace = s.stopAtAnswer(options.Trace)
+	}
 	options.ReadBuffer = 64 << 10
 	options.Reconnect = s.reconnect()
 	options.OnConnect = func(ctx context.Context, _ *packet.Connack) { s.subscribe(ctx) }
@@ -160,6 +166,24 @@ func (s *subscriber) printRate(ctx context.Context) {
 			s.out.printf("%d\n", s.second.Swap(0))
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// stopAtAnswer has messages ignored that come behind the SUBACK that -E waits
+// for: they stay with the broker.
+func (s *subscriber) stopAtAnswer(trace func(client.Direction, packet.Packet)) func(client.Direction, packet.Packet) {
+	last, answered := packet.UNSUBACK, false
+	if len(s.options.filters) > 0 {
+		last = packet.SUBACK
+	}
+	return func(d client.Direction, p packet.Packet) {
+		if trace != nil && (!answered || p.Type() != packet.PUBLISH) {
+			trace(d, p)
+		}
+		if p.Type() == last {
+			answered = true
+			s.client.StopReceiving()
 		}
 	}
 }

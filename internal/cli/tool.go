@@ -67,6 +67,7 @@ type tool struct {
 	env Env
 	*connection
 	out    *output
+	tracer *tracer // nil: none
 	client *client.Client
 }
 
@@ -86,7 +87,8 @@ func newTool(env Env, c *connection) (*tool, client.Options, error) {
 		return nil, o, err
 	}
 	if c.debug {
-		o.Trace = newTracer(t.out, o.Connect.ClientID).trace
+		t.tracer = newTracer(t.out, o.Connect.ClientID)
+		o.Trace = t.tracer.trace
 	}
 	return t, o, nil
 }

@@ -11,10 +11,11 @@ import (
 
 // A tracer prints the packets of a client as Mosquitto's tools do with -d.
 type tracer struct {
-	out       *output
-	id        string
-	version   packet.Version
-	published uint16 // Mosquitto numbers messages of QoS 0 too
+	out     *output
+	id      string
+	version packet.Version
+	last    uint16 // packet identifier; Mosquitto numbers messages of QoS 0 too
+	granted bool   // tell what a SUBACK grants
 }
 
 func newTracer(out *output, id string) *tracer { return &tracer{out: out, id: id} }
@@ -40,11 +41,10 @@ func (t *tracer) sent(who string, p packet.Packet) {
 		t.version = p.Version
 		t.out.printf("%sCONNECT\n", who)
 	case *packet.Publish:
-		mid := p.PacketID
-		if t.published++; mid == 0 {
-			mid = t.published
+		if t.last++; p.PacketID != 0 {
+			t.last = p.PacketID
 		}
-		t.out.printf("%sPUBLISH %s\n", who, publishText(p, mid))
+		t.out.printf("%sPUBLISH %s\n", who, publishText(p, t.last))
 	case *packet.Puback:
 		t.out.printf("%sPUBACK (m%d, rc%d)\n", who, p.PacketID, p.ReasonCode)
 	case *packet.Pubrec:
@@ -54,10 +54,12 @@ func (t *tracer) sent(who string, p packet.Packet) {
 	case *packet.Pubcomp:
 		t.out.printf("%sPUBCOMP (m%d)\n", who, p.PacketID)
 	case *packet.Subscribe:
+		t.last = p.PacketID
 		for _, s := range p.Subscriptions {
 			t.out.printf("%sSUBSCRIBE (Mid: %d, Topic: %s, QoS: %d, Options: 0x%02x)\n", who, p.PacketID, s.Filter, s.QoS, subscriptionOptions(s))
 		}
 	case *packet.Unsubscribe:
+		t.last = p.PacketID
 		for _, f := range p.Filters {
 			t.out.printf("%sUNSUBSCRIBE (Mid: %d, Topic: %s)\n", who, p.PacketID, f)
 		}
@@ -86,7 +88,9 @@ func (t *tracer) received(who string, p packet.Packet) {
 		t.out.printf("%sPUBCOMP (Mid: %d, RC:%d)\n", who, p.PacketID, p.ReasonCode)
 	case *packet.Suback:
 		t.out.printf("%sSUBACK\n", who)
-		t.out.printf("Subscribed (mid: %d): %s\n", p.PacketID, reasonList(p.ReasonCodes))
+		if t.granted {
+			t.out.printf("Subscribed (mid: %d): %s\n", p.PacketID, reasonList(p.ReasonCodes))
+		}
 	case *packet.Disconnect:
 		t.out.printf("%sDISCONNECT (%d)\n", who, p.ReasonCode)
 	default:

@@ -66,7 +66,8 @@ type Options struct {
 	// or refused with a failing code. The rules of OnMessage bind it.
 	OnAck func(a *packet.Ack)
 	// Trace sees every packet in the order of the wire, CONNECT and CONNACK
-	// included. It is called with locks held and must not use the Client.
+	// included. It is called with locks held and must not use the Client, but
+	// for StopReceiving: the messages behind a packet are then ignored.
 	Trace func(d Direction, p packet.Packet)
 }
 
