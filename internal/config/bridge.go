@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -148,10 +149,9 @@ func (b *BridgeTopics) read(w *Word, rest string) *Problem {
 	if t.Pattern == "" && t.LocalPrefix == "" && t.RemotePrefix == "" {
 		return w.invalid(rest, "Give a pattern, or prefixes to map one topic to another.")
 	}
-	for what, text := range map[string]string{"pattern": t.Pattern, "local prefix": t.LocalPrefix, "remote prefix": t.RemotePrefix} {
-		if problem := passable(w, what, text); problem != nil {
-			return problem
-		}
+	problem = cmp.Or(passable(w, "pattern", t.Pattern), passable(w, "local prefix", t.LocalPrefix), passable(w, "remote prefix", t.RemotePrefix))
+	if problem != nil {
+		return problem
 	}
 	*b = append(*b, t)
 	return nil

@@ -98,9 +98,9 @@ func (l *linter) certificate(f namedFile) {
 // ownFile tells of passwords in a configuration that everybody can read.
 func (l *linter) ownFile() {
 	for _, b := range l.config.Bridges {
-		for word, secret := range map[string]string{"remote_password": b.RemotePassword, "local_password": b.LocalPassword, "bridge_psk": b.TLS.PSK} {
+		for _, word := range []string{"remote_password", "local_password", "bridge_psk"} {
 			at := l.owned(word, b)
-			if secret == "" || at.file == "" || at.file == environment {
+			if !l.said(word, b) || at.file == "" || at.file == environment {
 				continue
 			}
 			if fact, ok := l.facts.Stat(at.file); ok && fact.Mode&othersRead != 0 {

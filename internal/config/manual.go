@@ -44,7 +44,9 @@ func (w *Word) facts() (all []fact) {
 	if w.Deprecated != "" {
 		add("Deprecated", "yes; "+w.Deprecated)
 	}
-	add("On a reload", map[bool]string{true: "only the next start applies it", false: "applied"}[w.Restart])
+	if w.Status != Inert || len(w.Only) > 0 {
+		add("On a reload", map[bool]string{true: "only the next start applies it", false: "applied"}[w.Restart])
+	}
 	if w.Ours {
 		add("Mosquitto", "does not know it")
 	}
