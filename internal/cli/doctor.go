@@ -4,16 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zancudomq/zancudo/internal/dial"
 	"github.com/zancudomq/zancudo/internal/doctor"
 	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/topic"
+	"golang.org/x/term"
 )
 
 // doctorOptions is what the command line of doctor says.
@@ -163,16 +167,58 @@ func (o *doctorOptions) status(r *doctor.Report) int {
 // showFinding prints a finding: in columns, with what is to be done below.
 func showFinding(env Env, f doctor.Finding) {
 	colours := map[doctor.Level]string{doctor.OK: "\x1b[32m", doctor.Note: "\x1b[33m", doctor.Problem: "\x1b[1;31m"}
-	level := fmt.Sprintf("%-8s", f.Level)
-	check, remedy := fmt.Sprintf("%-12s", f.Check), f.Remedy
+	level, check := fmt.Sprintf("%-8s", f.Level), fmt.Sprintf("%-12s", f.Check)
+	indent := strings.Repeat(" ", len(level)+len(check))
+	room := columns(env.Stdout) - len(indent)
 	if env.colourful() {
 		level = colours[f.Level] + level + "\x1b[0m"
 		check = "\x1b[2m" + check + "\x1b[0m"
 	}
-	say(env.Stdout, "%s%s%s\n", level, check, f.Text)
-	if remedy != "" {
-		say(env.Stdout, "%20s→ %s\n", "", remedy)
+	say(env.Stdout, "%s%s%s\n", level, check, fold(f.Text, room, indent))
+	if f.Remedy != "" {
+		say(env.Stdout, "%s→ %s\n", indent, fold(f.Remedy, room-2, indent+"  "))
 	}
+}
+
+// columns is how wide the terminal is; 0: w is none.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// leastRoom is the narrowest column that text is folded into.
+const leastRoom = 20
+
+// fold breaks a text into lines of at most width columns, each but the first
+// behind an indent. Where there is no terminal, or hardly any, it leaves it alone.
+func fold(text string, width int, indent string) string {
+	if width < leastRoom {
+		return text
+	}
+	var b strings.Builder
+	used := 0
+	for i, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case used+1+n > width:
+			b.WriteString("\n" + indent)
+			used = 0
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += n
+	}
+	return b.String()
 }
 
 // verdict is the end of a report.

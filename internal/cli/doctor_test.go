@@ -462,6 +462,24 @@ func TestDoctorCommandLine(t *testing.T) {
 	}
 }
 
+func TestFold(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"the quick brown fox jumps over the lazy dog", 20, "the quick brown fox\n  jumps over the lazy\n  dog"},
+		{"the quick brown fox", 0, "the quick brown fox"},
+		{"a-word-that-is-longer-than-a-line and another", 20, "a-word-that-is-longer-than-a-line\n  and another"},
+		{"", 20, ""},
+	} {
+		if got := fold(test.text, test.width, "  "); got != test.want {
+			t.Errorf("%q: got %q, want %q", test.text, got, test.want)
+		}
+	}
+}
+
 func TestDoctorAddresses(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]string{
