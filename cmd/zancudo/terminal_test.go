@@ -14,17 +14,18 @@ import (
 	"github.com/zancudomq/zancudo/internal/password"
 )
 
-// A terminal is one of tmux, with a shell in it.
+// A terminal is one of tmux, 24 lines high, with a shell in it.
 type terminal struct {
 	t      *testing.T
 	socket string
 }
 
-func newTerminal(t *testing.T, width, height int) *terminal {
+func newTerminal(t *testing.T, width int) *terminal {
 	t.Helper()
 	need(t, "tmux", "tmux")
+	need(t, "pgrep", "procps")
 	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
-	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "env PS1='$ ' sh")
+	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(width), "-y", "24", "env PS1='$ ' sh")
 	t.Cleanup(func() { term.tmux("kill-server") })
 	term.wait("$")
 	return term
@@ -90,7 +91,7 @@ func (term *terminal) question(text string) {
 // TestPasswordAtATerminal: it is asked for twice and not shown.
 func TestPasswordAtATerminal(t *testing.T) {
 	t.Parallel()
-	term := newTerminal(t, 100, 24)
+	term := newTerminal(t, 100)
 	file := filepath.Join(t.TempDir(), "passwd")
 	term.keys(zancudo+" passwd -c "+file+" ann; echo status=$?", "Enter")
 	term.question("\nPassword:")
@@ -114,7 +115,7 @@ func TestPasswordAtATerminal(t *testing.T) {
 // what is typed, and no file.
 func TestPasswordInterrupted(t *testing.T) {
 	t.Parallel()
-	term := newTerminal(t, 100, 24)
+	term := newTerminal(t, 100)
 	file := filepath.Join(t.TempDir(), "passwd")
 	term.keys(zancudo+" passwd -c "+file+" ann; echo status=$?", "Enter")
 	term.question("\nPassword:")

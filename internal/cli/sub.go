@@ -33,6 +33,7 @@ type subscriber struct {
 	ended   bool         // no more messages are wanted; the reader's own
 	count   int          // messages that were handled; the reader's own
 	removal *removal     // nil: none
+	view    *treeView    // nil: none
 	second  atomic.Int64 // messages since --message-rate printed a number
 }
 
@@ -70,6 +71,9 @@ func sub(ctx context.Context, env Env, args []string) int {
 	options.OnMessage = s.message
 	options.OnIdle = s.out.flush
 	s.client = client.New(options)
+	if o.tree {
+		return s.runTree(ctx)
+	}
 	return s.run(ctx)
 }
 
@@ -191,6 +195,9 @@ func (s *subscriber) stopAtAnswer(trace func(client.Direction, packet.Packet)) f
 // subscribe subscribes and unsubscribes on a new connection.
 func (s *subscriber) subscribe(ctx context.Context) {
 	o := s.options
+	if s.view != nil {
+		s.view.connected()
+	}
 	if len(o.filters) > 0 {
 		p := o.properties.subscribe
 		for _, f := range o.filters {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/zancudomq/zancudo/internal/flags"
@@ -22,6 +23,7 @@ type subOptions struct {
 	removes      bool    // --remove-retained
 	chance       float64 // of a message to be printed, in per cent
 	rate         bool
+	tree         bool
 }
 
 func newSubOptions() *subOptions {
@@ -44,6 +46,7 @@ func (o *subOptions) table() *flags.Command {
 		Examples: []flags.Example{
 			{Line: "zancudo sub -t 'sensor/#' -v", Text: "print messages with their topics"},
 			{Line: "zancudo sub -t 'sensor/#' --json | jq -r .payload", Text: "print messages as JSON, for jq"},
+			{Line: "zancudo sub -t '#' --tree", Text: "look at all topics, as a tree that changes"},
 			{Line: "zancudo sub -t status -C 1 -W 5", Text: "wait at most 5 seconds for one message"},
 			{Line: "zancudo sub -t 'old/#' --remove-retained --retained-only -W 2", Text: "remove retained messages"},
 			{Line: "zancudo sub -t '#' -F '@H:@M:@S.@N %t %x'", Text: "print the time, the topic and the payload in hexadecimal"},
@@ -84,6 +87,10 @@ func (o *subOptions) outputFlags() []flags.Flag {
 			Invalid: "--random-filter chance must be between 0.1-100.0", Set: flags.Float(&o.chance, 0.1, 100),
 		},
 		{Names: "--message-rate", Help: "print how many messages come in each second, and not the messages", Set: flags.True(&o.rate)},
+		{
+			Names: "--tree", Help: "show the topics as a tree, with their last messages, rates and ages", Set: flags.True(&o.tree),
+			More: "The tree is drawn in a terminal and changes as messages come. Arrows or j and k move, space folds, / looks for topics, p pauses and q quits. Without a terminal it is printed at the end, after -C messages or -W seconds.",
+		},
 		{Names: "-w, --watch", Help: "print each topic in a line of its own that changes", Set: flags.True(&o.watch)},
 	}
 }
@@ -104,8 +111,32 @@ func (o *subOptions) check() error {
 	case o.noRetained && o.retainedOnly:
 		return settingError("Combining '-R' and '--retained-only' makes no sense.")
 	}
+	if other := o.besidesTree(); o.tree && other != "" {
+		return settingError(fmt.Sprintf("Combining '--tree' and '%s' makes no sense.", other))
+	}
 	o.limit(o.count)
 	return nil
+}
+
+// besidesTree is a flag that says otherwise how to print; empty: there is none.
+func (o *subOptions) besidesTree() string {
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"-F", o.hasFormat},
+		{"--json", o.json},
+		{"-v", o.verbose},
+		{"-N", o.noNewline},
+		{"-w", o.watch},
+		{"--message-rate", o.rate},
+		{"-d", o.debug},
+	} {
+		if flag.given {
+			return flag.name
+		}
+	}
+	return ""
 }
 
 // limit keeps a broker from sending more than so many messages, in vain.
