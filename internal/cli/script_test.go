@@ -77,12 +77,13 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"zancudo": program}) // no more: Mosquitto's tools must be found by others
 }
 
-// TestEveryFlagHasAScript walks the tables of the tools.
+// TestEveryFlagHasAScript walks the tables of the tools, and the first group of
+// those that have the rest in common with them.
 func TestEveryFlagHasAScript(t *testing.T) {
-	used := map[string]map[string]bool{"pub": {}, "sub": {}, "rr": {}}
+	used := map[string]map[string]bool{"pub": {}, "sub": {}, "rr": {}, "record": {}, "replay": {}, "passwd": {}}
 	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
 	must(t, err)
-	command := regexp.MustCompile(`^(?:! |\? )*(?:exec zancudo (pub|sub|rr)|(all)) (.*)`)
+	command := regexp.MustCompile(`^(?:! |\? )*(?:exec zancudo (pub|sub|rr|record|replay|passwd)|(all)) (.*)`)
 	for _, name := range scripts {
 		text, err := os.ReadFile(name)
 		must(t, err)
@@ -101,7 +102,10 @@ func TestEveryFlagHasAScript(t *testing.T) {
 			}
 		}
 	}
-	for tool, table := range map[string]*flags.Command{"pub": newPubOptions().table(), "sub": newSubOptions().table(), "rr": newRROptions().table()} {
+	for tool, table := range map[string]*flags.Command{
+		"pub": newPubOptions().table(), "sub": newSubOptions().table(), "rr": newRROptions().table(),
+		"record": first(newRecordOptions().table()), "replay": first(newReplayOptions().table()), "passwd": first(passwdTable(&passwdOptions{})),
+	} {
 		for f := range table.All() {
 			for name := range strings.SplitSeq(f.Names, ", ") {
 				if !used[tool][name] {
@@ -110,6 +114,14 @@ func TestEveryFlagHasAScript(t *testing.T) {
 			}
 		}
 	}
+}
+
+// first is a command with its first group of flags only, without those that every
+// command has.
+func first(c *flags.Command) *flags.Command {
+	c.Groups = c.Groups[:1]
+	c.Groups[0].Flags = slices.DeleteFunc(c.Groups[0].Flags, func(f flags.Flag) bool { return f.Names == "--help" || f.Names == "--version" })
+	return c
 }
 
 // scriptAll runs all three tools.
