@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,10 @@ const (
 	// farewell is how long Close may take to tell the peer, and the reader when
 	// patience was in vain.
 	farewell = 10 * time.Millisecond
+	// lingering is how long a server waits for its client to hang up. Whoever
+	// writes to a connection that is closed sees an error, and what the other
+	// side wrote last may be lost with it: MQTT.js says goodbye twice.
+	lingering = time.Second
 )
 
 // Conn is a WebSocket as a net.Conn. Each Write is one binary message; a Read
@@ -29,6 +34,9 @@ type Conn struct {
 	inner    net.Conn
 	remote   net.Addr // nil: that of inner
 	protocol string
+	listener *Listener // of a server's side
+	closed   atomic.Bool
+	gone     atomic.Bool // nothing more comes
 
 	reading sync.Mutex // held by Read; guards these
 	early   []byte     // what came with the handshake
@@ -39,7 +47,7 @@ type Conn struct {
 	out     output
 	due     atomic.Pointer[[]byte] // a control frame to be written, if nobody does
 
-	deadline      sync.Mutex // guards the deadline of inner
+	deadline      sync.Mutex // guards the deadlines of inner
 	writeDeadline time.Time
 }
 
@@ -80,10 +88,14 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for c.readErr == nil {
+		if c.closed.Load() {
+			return 0, net.ErrClosed
+		}
 		n, err := c.readRaw(b)
 		k, wrong := c.in.decode(b[:n], c.control)
 		if wrong != nil {
 			c.readErr = wrong
+			c.gone.Store(true)
 			var e *ProtocolError
 			if errors.As(wrong, &e) {
 				c.tell(closeFrame(e.Status))
@@ -93,7 +105,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 		case k > 0:
 			return k, nil
 		case wrong != nil: // returned below
+		case c.closed.Load(): // goes on above
 		case err != nil:
+			c.gone.Store(!errors.Is(err, os.ErrDeadlineExceeded))
 			return 0, err
 		}
 	}
@@ -225,7 +239,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 			if err := c.writeControl(); err != nil {
 				return n, err
 			}
-			if c.out.closed {
+			if c.out.closed || c.closed.Load() {
 				return n, net.ErrClosed
 			}
 			c.out.begin(len(b) - n)
@@ -280,12 +294,32 @@ func (c *Conn) writeChunk(b []byte) (int, error) {
 	return k, err
 }
 
-// Close ends the WebSocket and the connection. It does not wait for the peer.
+// Close ends the WebSocket and the connection. It does not wait for the peer; a
+// Listener does, for a second, and keeps the connection open beneath.
 func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
 	frame := closeFrame(statusNormal)
 	c.due.Store(&frame)
 	c.writeDue(farewell)
+	if c.listener != nil && !c.gone.Load() && c.listener.linger(c) {
+		return nil
+	}
 	return c.inner.Close()
+}
+
+// drain reads to the end of what the peer has to say, but not for long, and then
+// closes the connection. It interrupts who reads or writes.
+func (c *Conn) drain() {
+	c.deadline.Lock()
+	_ = c.inner.SetDeadline(time.Unix(1, 0)) // fails on a connection that has ended, as does the rest
+	c.deadline.Unlock()
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	_ = c.inner.SetReadDeadline(time.Now().Add(lingering))
+	_, _ = io.Copy(io.Discard, c.inner)
+	_ = c.inner.Close()
 }
 
 // LocalAddr is that of the connection beneath.
@@ -305,12 +339,22 @@ func (c *Conn) SetDeadline(t time.Time) error {
 }
 
 // SetReadDeadline bounds the reads, as net.Conn says.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.inner.SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	return c.inner.SetReadDeadline(t)
+}
 
 // SetWriteDeadline bounds the writes, as net.Conn says.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
 	c.writeDeadline = t
 	return c.inner.SetWriteDeadline(t)
 }

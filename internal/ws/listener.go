@@ -60,6 +60,7 @@ type Listener struct {
 
 	mu      sync.Mutex
 	pending []net.Conn // those at the handshake, the oldest first
+	leaving []net.Conn // those that are closed, but for the socket beneath
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -101,14 +102,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 }
 
 // Close closes the listener beneath and all connections that Accept has not
-// returned. It waits for the goroutines.
+// returned, or that were closed already. It waits for the goroutines.
 func (l *Listener) Close() error {
 	var err error
 	l.close.Do(func() {
 		close(l.done)
 		err = l.inner.Close()
 		l.mu.Lock()
-		for _, conn := range l.pending {
+		for _, conn := range append(l.pending, l.leaving...) {
 			_ = conn.Close() // its goroutine finds it closed
 		}
 		l.mu.Unlock()
@@ -213,5 +214,24 @@ func (l *Listener) upgrade(inner net.Conn) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	conn.listener = l
 	return conn, inner.SetDeadline(time.Time{})
+}
+
+// linger lets the client of a closed WebSocket hang up first. It returns false
+// when there is no time for that, or too many clients make use of it.
+func (l *Listener) linger(c *Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed() || len(l.leaving) >= l.options.MaxHandshakes {
+		return false
+	}
+	l.leaving = append(l.leaving, c.inner)
+	l.owned.Go(func() {
+		c.drain()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.leaving = slices.DeleteFunc(l.leaving, func(inner net.Conn) bool { return inner == c.inner })
+	})
+	return true
 }

@@ -249,6 +249,43 @@ func TestAbruptEnd(t *testing.T) {
 	})
 }
 
+// TestLinger closes a server's side: the client may still write, for a while.
+func TestLinger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := pair(t, ws.ClientOptions{})
+		reading := make(chan error)
+		go func() {
+			_, err := server.Read(make([]byte, 1))
+			reading <- err
+		}()
+		synctest.Wait()
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-reading; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Read returns %v", err)
+		}
+		if _, err := server.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Write returns %v", err)
+		}
+		if err := errors.Join(server.SetDeadline(time.Time{}), server.Close()); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+		raw := client.NetConn()
+		expect(t, raw, "\x88\x02\x03\xE8")
+		for range 3 {
+			time.Sleep(300 * time.Millisecond)
+			if _, err := raw.Write([]byte("x")); err != nil {
+				t.Errorf("the client cannot write any more: %v", err)
+			}
+		}
+		began := time.Now()
+		if _, err := raw.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(began) > 200*time.Millisecond {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
 func TestForwardedFor(t *testing.T) {
 	for header, want := range map[string]string{
 		"203.0.113.7":             "203.0.113.7:0",
