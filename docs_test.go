@@ -210,7 +210,7 @@ func newPage(ctx context.Context, t *testing.T, name, zancudo string) *page {
 		t.Fatal(err)
 	}
 	script("zancudo", fmt.Sprintf(`case "${1-}" in
-run | pub | sub) verb=$1 && shift && exec %[1]q "$verb" -p %[2]s "$@" ;;
+run | pub | sub | rr | record | replay) verb=$1 && shift && exec %[1]q "$verb" -p %[2]s "$@" ;;
 "" | -*) exec %[1]q -p %[2]s "$@" ;;
 *) exec %[1]q "$@" ;;
 esac`, zancudo, p.port))
