@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -109,14 +108,7 @@ func (e Env) getenv(name string) string {
 }
 
 // isTerminal reports whether w is one.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
+func isTerminal(w any) bool { return terminalOf(w) != nil }
 
 // maxColumn bounds the column of topics.
 const maxColumn = 40

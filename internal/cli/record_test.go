@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -113,6 +114,7 @@ func TestRecordFails(t *testing.T) {
 		{"record FILE", run{1, "", "Error: You must specify a topic to record (-t); '#' is all of them." + usageOf("record")}},
 		{"record -t #", run{1, "", "Error: No file given." + usageOf("record")}},
 		{"record -t # --append --overwrite FILE", run{1, "", "Error: --append and --overwrite cannot be used together." + usageOf("record")}},
+		{"record -t # -d -", run{1, "", "Error: -d cannot be used with -, where the messages go." + usageOf("record")}},
 		{"record -t # /nowhere/x", run{1, "", "Error: Unable to write file \"/nowhere/x\": No such file or directory.\n"}},
 		{"record -t # -W soon FILE", run{1, "", "Error: Invalid value 'soon' for -W; -W takes a time from 1ms to 2562047h47m16.854775807s, as 30 (seconds), 500ms or 5m." + usageOf("record")}},
 	} {
@@ -232,6 +234,27 @@ func TestReplayIsLate(t *testing.T) {
 		}
 	})
 }
+
+// TestReplayIsRefused: a broker that does not want the messages is not passed over
+// in silence.
+func TestReplayIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, []byte(recorded), 0o600))
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.down()
+		w.serve(broker.New(broker.Options{Authorizer: refusal{}}))
+		want := run{0, "", "Warning: The broker refused 2 messages: Not authorized.\nReplayed 3 messages of 3 topics in 3s, at most 0s late.\n"}
+		if got := w.start(nil, "replay "+file).end(); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+// refusal refuses every message.
+type refusal struct{}
+
+func (refusal) Authorize(*broker.Client, broker.Action, string) error { return packet.NotAuthorized }
 
 // timed collects what the broker gets and when.
 func (w *world) timed() func() string {

@@ -97,6 +97,8 @@ func (o *recordOptions) check() error {
 		return flags.Errorf("You must specify a topic to record (-t); '#' is all of them.")
 	case o.append && o.overwrite:
 		return flags.Errorf("--append and --overwrite cannot be used together.")
+	case o.debug && o.file == "-":
+		return flags.Errorf("-d cannot be used with -, where the messages go.")
 	}
 	o.limit(o.count)
 	return nil

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/client"
@@ -31,6 +32,10 @@ type replayer struct {
 	topics  map[string]int // messages of each; at most maxCounted topics
 	late    time.Duration  // the most that a message was
 	warned  bool           // the user was told of it
+
+	mu      sync.Mutex
+	refused int               // messages, by the broker
+	reason  packet.ReasonCode // of the first
 }
 
 // replay publishes what was recorded.
@@ -48,6 +53,7 @@ func replay(ctx context.Context, env Env, args []string) int {
 		return r.dryRun()
 	}
 	options.Reconnect = r.reconnect()
+	options.OnAck = r.settled
 	r.client = client.New(options)
 	file, err := r.open()
 	if err != nil {
@@ -146,8 +152,25 @@ func (r *replayer) rounds(ctx context.Context, file io.ReadCloser) error {
 	}
 }
 
+// settled counts the messages that the broker refused.
+func (r *replayer) settled(a *packet.Ack) {
+	if !a.ReasonCode.Failed() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused++; r.refused == 1 {
+		r.reason = a.ReasonCode
+	}
+}
+
 // summary says what was done.
 func (r *replayer) summary() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused > 0 {
+		say(r.env.Stderr, "Warning: The broker refused %s: %s.\n", plural(r.refused, "message", ""), reasonText(r.reason))
+	}
 	took := time.Since(r.start).Round(time.Millisecond)
 	say(r.env.Stderr, "Replayed %s in %v, at most %v late.\n", countOf(r.count, len(r.topics)), took, r.late.Round(time.Millisecond))
 }
