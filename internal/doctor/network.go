@@ -91,10 +91,10 @@ func (e *exam) followSRV(ctx context.Context) bool {
 	defer cancel()
 	_, records, err := e.resolver().LookupSRV(limited, service, "tcp", e.host)
 	if err == nil && len(records) == 0 {
-		err = errors.New("there are none")
+		err = errNoRecords
 	}
 	if err != nil {
-		e.fail(ctx, fmt.Errorf("no servers for _%s._tcp.%s: %w", service, e.host, err), CheckAddress, "Leave -S out and name the broker with -h, or add the SRV record to the DNS.")
+		e.fail(ctx, fmt.Errorf("no servers for _%s._tcp.%s: %w", service, e.host, inDNS(err, errNoRecords)), CheckAddress, "Leave -S out and name the broker with -h, or add the SRV record to the DNS.")
 		return false
 	}
 	var servers []string
@@ -105,6 +105,20 @@ func (e *exam) followSRV(ctx context.Context) bool {
 	e.Where.SRV, e.Where.Host, e.Where.Port = false, strings.TrimSuffix(records[0].Target, "."), int(records[0].Port)
 	e.host = e.Where.Host
 	return true
+}
+
+// What the DNS does not have.
+var (
+	errNoRecords = errors.New("there are no such records")
+	errNoName    = errors.New("there is no such name")
+)
+
+// inDNS is missing if that is what err says, which names resolvers and sockets.
+func inDNS(err, missing error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return missing
+	}
+	return err
 }
 
 // resolve finds the addresses of the host.
@@ -122,7 +136,7 @@ func (e *exam) resolve(ctx context.Context) ([]netip.Addr, bool) {
 		if errors.As(err, &dns) && !dns.IsNotFound {
 			remedy = "The DNS server does not answer: check the network of this machine."
 		}
-		e.fail(ctx, &dial.Error{Stage: dial.AtLookup, Text: "no address was found for " + e.host, Err: err}, CheckAddress, remedy)
+		e.fail(ctx, &dial.Error{Stage: dial.AtLookup, Text: "no address was found for " + e.host, Err: inDNS(err, errNoName)}, CheckAddress, remedy)
 		return nil, false
 	}
 	var names []string
