@@ -116,7 +116,12 @@ func (r *recorder) run(ctx context.Context) int {
 	case <-r.client.Done():
 		status = r.fail(r.client.Err())
 	}
-	r.flush() // the client has ended, and nobody else has the buffer
+	var denied *deniedError
+	if errors.As(context.Cause(ctx), &denied) && r.count == 0 {
+		r.undo()
+		return r.outcome(ctx, status)
+	}
+	r.write() // the client has ended, and nobody else has the buffer
 	if err := r.file.Close(); err != nil {
 		r.end(err)
 	}
@@ -141,7 +146,7 @@ func (r *recorder) outcome(ctx context.Context, status int) int {
 	switch {
 	case status != 0, cause == nil, errors.Is(cause, errEnough):
 	case errors.Is(cause, context.Canceled):
-		if !r.started {
+		if !r.started { // it has not even connected
 			return statusInterrupted
 		}
 	case errors.As(cause, &denied):
@@ -159,18 +164,17 @@ func (r *recorder) counted() string { return countOf(r.count, len(r.topics)) }
 
 // countOf counts messages and topics.
 func countOf(messages, topics int) string {
-	more := ""
 	if topics >= maxCounted {
-		more = "or more "
+		return fmt.Sprintf("%s of %d or more topics", plural(messages, "message"), topics)
 	}
-	return fmt.Sprintf("%s of %s", plural(messages, "message", ""), plural(topics, "topic", more))
+	return plural(messages, "message") + " of " + plural(topics, "topic")
 }
 
-func plural(n int, what, more string) string {
-	if n != 1 {
-		what += "s"
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d %s%s", n, more, what)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // subscribe subscribes on a new connection.
@@ -215,8 +219,15 @@ func (r *recorder) message(p *packet.Publish) {
 	}
 }
 
-// flush writes the lines that have come together.
+// flush writes the lines that have come together, once there is a message: until
+// then, what was in the file stays.
 func (r *recorder) flush() {
+	if r.count > 0 {
+		r.write()
+	}
+}
+
+func (r *recorder) write() {
 	if len(r.buf) == 0 {
 		return
 	}

@@ -137,6 +137,30 @@ func TestRecordFails(t *testing.T) {
 	})
 }
 
+// TestRecordIsDenied: the broker says no, and the files stay as they are.
+func TestRecordIsDenied(t *testing.T) {
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	old := filepath.Join(t.TempDir(), "old")
+	must(t, os.WriteFile(old, []byte("old\n"), 0o600))
+	for _, line := range []string{"record -t # " + fresh, "record -t # --overwrite " + old, "record -t # --append " + old} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.down()
+			w.serve(broker.New(broker.Options{Authorizer: refusal{}}))
+			want := run{135, "", "All subscription requests were denied.\n"}
+			if got := w.start(nil, line).end(); got != want {
+				t.Errorf("%s: got %+v, want %+v", line, got, want)
+			}
+		})
+	}
+	if _, err := os.Stat(fresh); !os.IsNotExist(err) {
+		t.Errorf("the new file: %v", err)
+	}
+	if text, err := os.ReadFile(old); err != nil || string(text) != "old\n" {
+		t.Errorf("the old file: %q, %v", text, err)
+	}
+}
+
 // TestFullDiskEndsRecord writes to a device that is always full.
 func TestFullDiskEndsRecord(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
@@ -146,7 +170,7 @@ func TestFullDiskEndsRecord(t *testing.T) {
 		w := newWorld(t)
 		p := w.start(nil, "record -t # --append /dev/full")
 		w.publishAll(traffic[0])
-		want := run{1, "", "Error: Unable to write file \"/dev/full\": No space left on device.\n"}
+		want := run{1, "", "Error: Unable to write file \"/dev/full\": No space left on device.\nRecorded 1 message of 1 topic in 1s.\n"}
 		if got := p.end(); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

@@ -169,7 +169,7 @@ func (r *replayer) summary() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refused > 0 {
-		say(r.env.Stderr, "Warning: The broker refused %s: %s.\n", plural(r.refused, "message", ""), reasonText(r.reason))
+		say(r.env.Stderr, "Warning: The broker refused %s: %s.\n", plural(r.refused, "message"), reasonText(r.reason))
 	}
 	took := time.Since(r.start).Round(time.Millisecond)
 	say(r.env.Stderr, "Replayed %s in %v, at most %v late.\n", countOf(r.count, len(r.topics)), took, r.late.Round(time.Millisecond))
@@ -257,7 +257,7 @@ func (r *replayer) lag(late time.Duration) {
 	if late > lateness && !r.warned {
 		r.warned = true
 		say(r.env.Stderr, "Warning: %v late after %s; broker or connection cannot keep up at this speed.\n",
-			late.Round(time.Millisecond), plural(r.count, "message", ""))
+			late.Round(time.Millisecond), plural(r.count, "message"))
 	}
 }
 
