@@ -58,9 +58,9 @@ var plan = []room{
 	{dir: "internal/bridge", floor: 3, doors: []string{"internal/client"}},
 	{dir: "internal/client", floor: 3},
 	{dir: "internal/dial", floor: 3, doors: []string{"internal/ws", "internal/psk"}},
-	{dir: "internal/psk", floor: 3},                                                         // TLS with pre-shared keys
-	{dir: "internal/doctor", floor: 3, doors: []string{"internal/dial", "internal/client"}}, // goes the way of a client
-	{dir: "internal/bench", floor: 3},                                                       // the load generator
+	{dir: "internal/psk", floor: 3},                                                                         // TLS with pre-shared keys
+	{dir: "internal/doctor", floor: 3, doors: []string{"internal/dial", "internal/client", "internal/psk"}}, // goes the way of a client
+	{dir: "internal/bench", floor: 3},                                                                       // the load generator
 	{dir: "internal/logs", floor: 3},
 	{dir: "internal/metrics", floor: 3},
 

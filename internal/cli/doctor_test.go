@@ -95,6 +95,20 @@ func (c *clinic) write(name string, cert *x509.Certificate) {
 	}
 }
 
+// writeKey writes everybody's key and returns the name of the file.
+func (c *clinic) writeKey() string {
+	c.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(c.key)
+	if err != nil {
+		c.Fatal(err)
+	}
+	name := filepath.Join(c.dir, "key.pem")
+	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		c.Fatal(err)
+	}
+	return name
+}
+
 // tls is a configuration with such a certificate.
 func (c *clinic) tls(change func(*x509.Certificate)) *tls.Config {
 	c.Helper()
@@ -208,6 +222,13 @@ func TestDoctor(t *testing.T) {
 	}
 	wantsCertificate := c.tls(good)
 	wantsCertificate.ClientAuth = tls.RequireAndVerifyClientCert
+	wantsCertificate12 := wantsCertificate.Clone()
+	wantsCertificate12.MaxVersion = tls.VersionTLS12
+	wantsKnown := wantsCertificate.Clone()
+	wantsKnown.ClientCAs = x509.NewCertPool()
+	wantsKnown.ClientCAs.AddCert(c.ca)
+	c.write("client.crt", c.certificate("client", func(x *x509.Certificate) { x.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }))
+	mine := " --cert " + filepath.Join(c.dir, "client.crt") + " --key " + c.writeKey()
 	oldTLS := c.tls(good)
 	oldTLS.MinVersion, oldTLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
 	nobody := c.listen()
@@ -243,9 +264,14 @@ func TestDoctor(t *testing.T) {
 		{"ends-soon", withTLS(c.tls(func(x *x509.Certificate) { x.NotAfter = time.Now().Add(9*24*time.Hour + time.Hour) })), "--cafile " + ca, 0},
 		{"insecure", withTLS(c.tls(func(x *x509.Certificate) { x.NotAfter = time.Now().Add(-24 * time.Hour) })), "--insecure --cafile " + ca, 0},
 		{"client-certificate", withTLS(wantsCertificate), "--cafile " + ca, 8},
+		{"client-certificate-tls-1.2", withTLS(wantsCertificate12), "--cafile " + ca, 8},
+		{"client-certificate-not-trusted", withTLS(wantsCertificate), "--cafile " + ca + mine, 8},
+		{"client-certificate-shown", withTLS(wantsKnown), "--cafile " + ca + mine, 0},
 		{"old-tls", withTLS(oldTLS), "--cafile " + ca, 8},
 		{"psk", c.serve(pskServer, broker.Options{}), "--psk " + secret + " --psk-identity pump", 0},
 		{"psk-wrong-key", pskServer, "--psk " + wrong + " --psk-identity pump", 8},
+		{"plain-spoken-to-with-psk", plain, "--psk " + secret + " --psk-identity pump", 8},
+		{"tls-spoken-to-with-psk", withTLS(c.tls(good)), "--psk " + secret + " --psk-identity pump", 8},
 		{"psk-spoken-to-with-tls", pskServer, "--cafile " + ca, 8},
 		{"user", guarded, "-u me -P secret -t mine/test", 0},
 		{"user-denied-topic", guarded, "-u me -P secret -t yours/test", 1},

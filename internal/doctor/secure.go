@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/dial"
+	"github.com/zancudomq/zancudo/internal/psk"
 )
 
 // renewal is how long before its end a certificate deserves a note.
@@ -99,12 +100,30 @@ func (e *exam) secure(ctx context.Context) bool {
 func (e *exam) securePSK(ctx context.Context, where dial.Options) bool {
 	conn, err := e.opener(where)(ctx)
 	if err != nil {
-		e.fail(ctx, err, CheckTLS, "Compare --psk-identity and --psk with the broker's psk_file; its log may say which of the two is wrong.")
+		e.fail(ctx, err, CheckTLS, e.remedyPSK(ctx, err))
 		return false
 	}
 	_ = conn.Close() // the handshake is all that was wanted
 	e.say(ctx, CheckTLS, OK, fmt.Sprintf("at %s the key of %q is accepted", e.Where.Address(), where.PSK.Identity), "")
 	return true
+}
+
+// remedyPSK is what to do about a key that is not accepted. If the server has not
+// even said so, what it does speak is looked at.
+func (e *exam) remedyPSK(ctx context.Context, err error) string {
+	var alert psk.Alert
+	switch {
+	case errors.As(err, &alert) && (alert == psk.HandshakeFailure || alert == psk.InsufficientSecurity):
+		return "If the port has TLS with certificates, use --cafile in the place of --psk; if not, leave --ciphers out."
+	case errors.As(err, &alert) && alert != psk.ProtocolVersion:
+		return "Compare --psk-identity and --psk with the broker's psk_file; its log may say which of the two is wrong."
+	}
+	e.Where.Port = e.port() // without a key another one is the default
+	e.Where.PSK = nil
+	if s := e.probe(ctx); s.form == mqtt || s.form == websocket {
+		return fmt.Sprintf("Use the port of the broker that has a psk_file: at this one there is %s.", s.words())
+	}
+	return "Use the port of the broker that has a psk_file: this one is another."
 }
 
 // withoutInsecure says what the flag hides, and returns it.
