@@ -33,7 +33,7 @@ type Broker struct {
 
 	mu        sync.Mutex // guards what follows
 	clients   map[string]*client
-	listeners map[net.Listener]*Listener
+	listeners map[*net.Listener]*Listener // by a pointer: a net.Listener need not be comparable
 	entrances map[*Listener]struct{}
 	main      *Listener // of Serve and ServeConn
 	life      lifecycle
@@ -43,7 +43,7 @@ type Broker struct {
 func New(o Options) *Broker {
 	b := &Broker{
 		started: now(), clock: alarm.NewClock(),
-		clients: make(map[string]*client), listeners: make(map[net.Listener]*Listener), entrances: make(map[*Listener]struct{}),
+		clients: make(map[string]*client), listeners: make(map[*net.Listener]*Listener), entrances: make(map[*Listener]struct{}),
 	}
 	b.settings.Store(newSettings(o))
 	b.main = b.Listener(ListenerOptions{})

@@ -224,8 +224,8 @@ func (b *Broker) stop() (conns []*conn) {
 		}
 	}
 	b.cancel()
-	for l := range b.listeners {
-		_ = l.Close()
+	for socket := range b.listeners {
+		_ = (*socket).Close()
 	}
 	for c := range b.life.conns {
 		conns = append(conns, c)

@@ -87,10 +87,10 @@ func (l *Listener) Connected() int { return int(l.connected.Load()) }
 func (l *Listener) Serve(socket net.Listener) error {
 	b := l.broker
 	defer func() { _ = socket.Close() }()
-	if !b.track(socket, l) {
+	if !b.track(&socket, l) {
 		return ErrClosed
 	}
-	defer b.untrack(socket)
+	defer b.untrack(&socket)
 	short := shortage{logger: b.options().Logger, listener: socket.Addr().String()}
 	for {
 		b.waitForRoom()
@@ -128,7 +128,7 @@ func (b *Broker) dismantle(l *Listener) (conns []*conn) {
 	delete(b.entrances, l)
 	for socket, of := range b.listeners {
 		if of == l {
-			_ = socket.Close()
+			_ = (*socket).Close()
 		}
 	}
 	for c := range b.life.conns {
@@ -140,7 +140,7 @@ func (b *Broker) dismantle(l *Listener) (conns []*conn) {
 }
 
 // track begins to know a socket, unless the broker or its listener is closed.
-func (b *Broker) track(socket net.Listener, l *Listener) bool {
+func (b *Broker) track(socket *net.Listener, l *Listener) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.life.closed || l.closed {
@@ -150,7 +150,7 @@ func (b *Broker) track(socket net.Listener, l *Listener) bool {
 	return true
 }
 
-func (b *Broker) untrack(socket net.Listener) {
+func (b *Broker) untrack(socket *net.Listener) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.listeners, socket)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
 
@@ -174,4 +175,44 @@ func TestChange(t *testing.T) {
 		again := d.connect(h, "v5 id=c clean", "receive-maximum=1 maximum-packet-size=100 maximum-qos=0 keepalive=*")
 		again.Drop()
 	})
+}
+
+// filtered is a listener that cannot be compared, as an embedder may write one.
+type filtered struct {
+	net.Listener
+	let func(net.Conn) bool
+}
+
+func (f filtered) Accept() (net.Conn, error) {
+	for {
+		c, err := f.Listener.Accept()
+		if err != nil || f.let(c) {
+			return c, err
+		}
+	}
+}
+
+func TestListenerThatCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	l := memnet.Listen()
+	b := New(Options{})
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(filtered{l, func(net.Conn) bool { return true }}) }()
+	c, err := l.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	hello, err := (&packet.Connect{Version: packet.V311, CleanStart: true, ClientID: "c"}).Append(nil, packet.V311)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Write(hello)
+	if p, err := packet.NewReader(c, packet.V311).Next(); err != nil || p.Type() != packet.CONNACK {
+		t.Errorf("got %v, %v", p, err)
+	}
+	b.Close()
+	if err := <-served; !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
 }
