@@ -283,6 +283,7 @@ func TestDoctor(t *testing.T) {
 		{"credentials-for-nothing", plain, "-u me -P secret", 0},
 		{"websocket", c.serve(ws.NewListener(c.listen(), ws.Options{}), broker.Options{}), "", 1},
 		{"websocket-asked-for", c.serve(ws.NewListener(c.listen(), ws.Options{}), broker.Options{}), "--ws", 0},
+		{"websocket-user", c.serve(ws.NewListener(c.listen(), ws.Options{}), broker.Options{Authenticator: users{}}), "--ws -u me -P secret --read-only", 0},
 		{"websocket-with-tls", c.serve(ws.NewListener(tls.NewListener(c.listen(), c.tls(good)), ws.Options{}), broker.Options{}), "--cafile " + ca, 1},
 		{"no-websocket", plain, "--ws", 1},
 		{"only-3.1.1", c.serve(&wrapped{c.listen(), func(conn net.Conn) net.Conn { return &only311{Conn: conn} }}, broker.Options{}), "", 0},

@@ -68,6 +68,9 @@ func (e *exam) login(ctx context.Context) (accepted []packet.Version) {
 	default:
 		e.say(ctx, CheckVersion, OK, fmt.Sprintf("it accepts MQTT %s, but not %s", list(yes), join(no, " or ")), "")
 	}
+	if e.Connect.HasUsername && e.anonymous == nil {
+		e.tryAnonymous(ctx, accepted[0])
+	}
 	e.sayLogin(ctx)
 	e.limits(ctx)
 	return accepted
@@ -77,6 +80,22 @@ func (e *exam) login(ctx context.Context) (accepted []packet.Version) {
 func understood(err error) bool {
 	var refused *client.ConnackError
 	return errors.As(err, &refused) && refused.Connack.ReasonCode != packet.UnsupportedProtocolVersion
+}
+
+// tryAnonymous connects without the user, where the probe has not.
+func (e *exam) tryAnonymous(ctx context.Context, v packet.Version) {
+	c := e.introduction(v)
+	c.Username, c.HasUsername, c.Password, c.HasPassword = "", false, nil, false
+	c.ClientID = "doctor-" + e.id
+	l, connack, err := e.connect(ctx, e.opener(e.Where), c)
+	if err == nil {
+		l.leave()
+		e.anonymous = connack
+		return
+	}
+	if refused, ok := errors.AsType[*client.ConnackError](err); ok {
+		e.anonymous = refused.Connack
+	}
 }
 
 // sayLogin says who is let in.
