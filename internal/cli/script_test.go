@@ -32,6 +32,7 @@ import (
 
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/flags"
+	"github.com/zancudomq/zancudo/internal/psk"
 	"github.com/zancudomq/zancudo/internal/ws"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -41,6 +42,7 @@ import (
 //
 //	$PORT    TCP, also at the host $HOST
 //	$TLSPORT TLS, as localhost; $CA signed its certificate, and $CERT with $KEY is one for clients
+//	$PSKPORT TLS with a pre-shared key: me has 0badcafe
 //	$WSPORT  WebSocket
 //	$SOCK    a unix socket
 //	$PROXY   is a SOCKS5 proxy, whose user is me with the password secret
@@ -227,7 +229,8 @@ func setUpScript(env *testscript.Env) error {
 		"TLSPORT": func(l net.Listener) net.Listener {
 			return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: ca, ClientAuth: tls.VerifyClientCertIfGiven, NextProtos: []string{"mqtt", "x"}})
 		},
-		"WSPORT": func(l net.Listener) net.Listener { return ws.NewListener(l, ws.Options{}) },
+		"PSKPORT": func(l net.Listener) net.Listener { return keyed{l} },
+		"WSPORT":  func(l net.Listener) net.Listener { return ws.NewListener(l, ws.Options{}) },
 	}
 	for name, wrap := range ports {
 		l, err := open("tcp", "localhost:0")
@@ -255,6 +258,22 @@ func setUpScript(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 	return nil
+}
+
+// keyed is a listener for those who have a key.
+type keyed struct{ net.Listener }
+
+func (k keyed) Accept() (net.Conn, error) {
+	c, err := k.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return psk.Server(c, psk.Config{Key: func(identity string) ([]byte, error) {
+		if identity != "me" {
+			return nil, fmt.Errorf("%s has no key", identity)
+		}
+		return []byte{0x0b, 0xad, 0xca, 0xfe}, nil
+	}}), nil
 }
 
 func portOf(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }
