@@ -136,6 +136,10 @@ func (s *Store) readMark() (mark, error) {
 	if err != nil {
 		return mark{}, s.explain("read the store", err)
 	}
+	return s.parseMark(b)
+}
+
+func (s *Store) parseMark(b []byte) (mark, error) {
 	lines := strings.Split(string(b), "\n")
 	if len(lines) < 2 || lines[0] != magic || !strings.HasPrefix(lines[1], formatWord) {
 		return mark{}, fmt.Errorf("open the store in %s: the file %s does not say what it should; if the directory %s beside it is a store, "+
@@ -187,11 +191,15 @@ func (s *Store) writeMark(m mark) error {
 	if !m.fresh && m.marker == marker {
 		return nil
 	}
+	return writeFile(s.base, s.path(markName), []byte(markText(marker)))
+}
+
+func markText(marker string) string {
 	text := fmt.Sprintf("%s\n%s%d\n", magic, formatWord, format)
 	if marker != "" {
 		text += markerWord + marker + "\n"
 	}
-	return writeFile(s.base, s.path(markName), []byte(text))
+	return text
 }
 
 func (s *Store) ensureMarker() error {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +23,7 @@ const formatVersion = pebble.FormatTableFormatV6
 type engine struct {
 	db    *pebble.DB
 	fence *fence
+	ready atomic.Bool // opened; compactions may begin
 
 	once  sync.Once
 	cause error         // why it failed; valid when dead is closed
@@ -34,7 +35,7 @@ func (s *Store) openEngine(access access) (*engine, error) {
 	e := &engine{dead: make(chan struct{})}
 	e.fence = &fence{
 		FS: s.fs, meter: &s.meter, sync: s.options.Sync, interval: s.options.SyncInterval,
-		failed: e.fail, private: isOS(s.fs),
+		failed: e.fail,
 	}
 	err := e.open(s.facts(), s.pebbleOptions(e, access))
 	if err != nil {
@@ -62,6 +63,10 @@ func (e *engine) open(dir string, options *pebble.Options) error {
 	})
 	if err == nil {
 		e.db = <-opened
+		e.ready.Store(true)
+		if ok, grant := options.Experimental.CompactionScheduler.TrySchedule(); ok {
+			grant.Done() // which begins those that were held back
+		}
 	}
 	return err
 }
@@ -72,12 +77,18 @@ func (e *engine) do(f func() error) error {
 	finished := e.run(f)
 	select {
 	case err := <-finished:
+		if err != nil && e.isDead() {
+			return e.cause // rather than what followed from it
+		}
 		return err
 	case <-e.dead:
 	}
 	select {
 	case err := <-finished: // done before the engine failed, or failed with it
-		return err
+		if err != nil {
+			return e.cause
+		}
+		return nil
 	case <-time.After(lastWait):
 		return e.cause
 	}
@@ -85,9 +96,9 @@ func (e *engine) do(f func() error) error {
 
 const lastWait = 100 * time.Millisecond
 
-// run calls f in a goroutine and turns each way in which Pebble may end it into
-// an error: it returns one, it panics, or it calls Fatalf, which ends the
-// goroutine. In the last two cases the engine is no longer of use.
+// run calls f in a goroutine and turns what Pebble may do there into an error:
+// it returns one, or it panics, and then the engine is no longer of use. After
+// Fatalf it does neither, and the goroutine stays.
 func (e *engine) run(f func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() {
@@ -95,7 +106,7 @@ func (e *engine) run(f func() error) <-chan error {
 		returned := false
 		defer func() {
 			if !returned {
-				e.fail(panicError(recover())) // unless Fatalf did
+				e.fail(panicError(recover()))
 				err = e.cause
 			}
 			result <- err
@@ -122,18 +133,70 @@ func (e *engine) fail(err error) {
 	})
 }
 
-// bury lets go of a failed engine's files. Closing Pebble may never return when
-// it has failed, so nobody waits for it.
-func (e *engine) bury() {
-	e.fence.close()
-	e.run(e.db.Close)
+func (e *engine) isDead() bool {
+	select {
+	case <-e.dead:
+		return true
+	default:
+		return false
+	}
 }
+
+// bury lets go of a failed engine's files. Pebble is not closed: that may never
+// return once it has failed, and may panic in a goroutine of a compaction.
+func (e *engine) bury() { e.fence.close() }
 
 // close ends a healthy engine.
 func (e *engine) close() error {
 	err := e.do(e.db.Close)
 	e.fence.close()
 	return err
+}
+
+// compactions runs them one at a time; none while Pebble opens, for if that fails
+// while one runs, Pebble panics in a goroutine that nobody can guard; and none
+// of an engine that failed, which would be tried again without end.
+type compactions struct {
+	*pebble.ConcurrencyLimitScheduler
+	engine *engine
+}
+
+// Register is called when Pebble opens.
+func (c *compactions) Register(goroutines int, db pebble.DBForCompaction) {
+	c.ConcurrencyLimitScheduler.Register(goroutines, granted{db, c.engine})
+}
+
+// TrySchedule asks whether a compaction may begin.
+func (c *compactions) TrySchedule() (bool, pebble.CompactionGrantHandle) {
+	if !c.engine.ready.Load() || c.engine.isDead() {
+		return false, nil
+	}
+	ok, handle := c.ConcurrencyLimitScheduler.TrySchedule()
+	return ok, grant{handle, c.engine}
+}
+
+// granted begins compactions that waited.
+type granted struct {
+	pebble.DBForCompaction
+	engine *engine
+}
+
+// Schedule begins one.
+func (g granted) Schedule(handle pebble.CompactionGrantHandle) bool {
+	return !g.engine.isDead() && g.DBForCompaction.Schedule(grant{handle, g.engine})
+}
+
+// grant is the leave to run one compaction.
+type grant struct {
+	pebble.CompactionGrantHandle
+	engine *engine
+}
+
+// Done ends it, and lets the next begin.
+func (g grant) Done() {
+	if !g.engine.isDead() {
+		g.CompactionGrantHandle.Done()
+	}
 }
 
 // pebbleOptions keeps memory small: a table in memory that is replaced while it
@@ -151,8 +214,9 @@ func (s *Store) pebbleOptions(e *engine, access access) *pebble.Options {
 		MaxOpenFiles:                200,
 		MaxManifestFileSize:         1 << 20,
 		FlushDelayDeleteRange:       10 * time.Minute,
-		DisableTableStats:           false,
+		DisableTableStats:           true, // of a damaged table it would try to get them without end
 	}
+	o.Experimental.CompactionScheduler = &compactions{pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest(), e}
 	o.TargetFileSizes[0] = 2 << 20
 	o.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
@@ -179,7 +243,8 @@ func (l *engineLogger) Errorf(format string, args ...any) {
 	l.log.Debug("storage engine reported an error", "err", fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return. The goroutine ends; run or nobody waits for it.
+// Fatalf must not return. Ending the goroutine would run what Pebble has deferred,
+// which may panic; so it stays, and nobody waits for it.
 func (l *engineLogger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf("%s", fmt.Sprintf(format, args...))
 	for _, a := range args {
@@ -189,7 +254,7 @@ func (l *engineLogger) Fatalf(format string, args ...any) {
 		}
 	}
 	l.engine.fail(err)
-	runtime.Goexit()
+	select {}
 }
 
 // isFull reports whether an error is for want of space.

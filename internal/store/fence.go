@@ -22,7 +22,6 @@ type fence struct {
 	sync     Sync
 	interval time.Duration
 	failed   func(error) // told of a sync that failed after its Append had returned
-	private  bool        // files are for their owner only
 
 	shut  atomic.Bool
 	using sync.RWMutex // read-locked by every operation; shutting waits for them
@@ -51,11 +50,17 @@ func (f *fence) enter() error {
 
 func (f *fence) leave() { f.using.RUnlock() }
 
+// mustEnter is enter for what Pebble's own goroutines do. When the fence is shut
+// it never returns: Pebble would try again without end, or panic on its way out.
+func (f *fence) mustEnter() {
+	if f.enter() != nil {
+		select {}
+	}
+}
+
 // change is one operation that needs no file.
 func (f *fence) change(operation func() error) error {
-	if err := f.enter(); err != nil {
-		return err
-	}
+	f.mustEnter()
 	defer f.leave()
 	return operation()
 }
@@ -106,8 +111,8 @@ func (f *fence) wrap(name string, inner vfs.File, err error) (vfs.File, error) {
 
 // wrapNew is wrap for a file to write.
 func (f *fence) wrapNew(name string, inner vfs.File, err error) (vfs.File, error) {
-	if err == nil && f.private {
-		err = os.Chmod(name, 0o600)
+	if err == nil {
+		err = makePrivate(f.FS, name)
 	}
 	wrapped, err := f.wrap(name, inner, err)
 	if err != nil {
@@ -126,9 +131,7 @@ func (f *fence) wrapNew(name string, inner vfs.File, err error) (vfs.File, error
 
 // Create makes a file.
 func (f *fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.enter(); err != nil {
-		return nil, err
-	}
+	f.mustEnter()
 	defer f.leave()
 	file, err := f.FS.Create(name, c)
 	return f.wrapNew(name, file, err)
@@ -136,9 +139,7 @@ func (f *fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 
 // OpenReadWrite opens a file to change it.
 func (f *fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	if err := f.enter(); err != nil {
-		return nil, err
-	}
+	f.mustEnter()
 	defer f.leave()
 	file, err := f.FS.OpenReadWrite(name, c, o...)
 	return f.wrapNew(name, file, err)
@@ -146,9 +147,7 @@ func (f *fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.Ope
 
 // ReuseForWrite renames a file and opens it to overwrite.
 func (f *fence) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.enter(); err != nil {
-		return nil, err
-	}
+	f.mustEnter()
 	defer f.leave()
 	file, err := f.FS.ReuseForWrite(oldname, newname, c)
 	return f.wrapNew(newname, file, err)
@@ -221,9 +220,7 @@ type fencedFile struct {
 }
 
 func (f *fencedFile) Write(p []byte) (int, error) {
-	if err := f.fence.enter(); err != nil {
-		return 0, err
-	}
+	f.fence.mustEnter()
 	defer f.fence.leave()
 	n, err := f.File.Write(p)
 	f.count(n)
@@ -231,9 +228,7 @@ func (f *fencedFile) Write(p []byte) (int, error) {
 }
 
 func (f *fencedFile) WriteAt(p []byte, offset int64) (int, error) {
-	if err := f.fence.enter(); err != nil {
-		return 0, err
-	}
+	f.fence.mustEnter()
 	defer f.fence.leave()
 	n, err := f.File.WriteAt(p, offset)
 	f.count(n)
@@ -258,18 +253,14 @@ func (f *fencedFile) SyncData() error { return f.synced(f.File.SyncData) }
 // SyncTo asks for an early write of what was written; a full sync is not taken
 // for an acknowledgement.
 func (f *fencedFile) SyncTo(length int64) (bool, error) {
-	if err := f.fence.enter(); err != nil {
-		return false, err
-	}
+	f.fence.mustEnter()
 	defer f.fence.leave()
 	return f.File.SyncTo(length)
 }
 
 // synced makes safe what was written, or, of a log, promises it.
 func (f *fencedFile) synced(now func() error) error {
-	if err := f.fence.enter(); err != nil {
-		return err
-	}
+	f.fence.mustEnter()
 	defer f.fence.leave()
 	written := f.written.Load()
 	if f.log && f.fence.sync != SyncAlways {
@@ -351,15 +342,21 @@ func writeFile(fs vfs.FS, name string, contents []byte) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if isOS(fs) {
-		if err := os.Chmod(temporary, 0o600); err != nil {
-			return err
-		}
+	if err := makePrivate(fs, temporary); err != nil {
+		return err
 	}
 	if err := fs.Rename(temporary, name); err != nil {
 		return err
 	}
 	return syncDir(fs, filepath.Dir(name))
+}
+
+// makePrivate keeps others from a file, where files have owners.
+func makePrivate(fs vfs.FS, name string) error {
+	if !isOS(fs) {
+		return nil
+	}
+	return os.Chmod(name, 0o600)
 }
 
 func readFile(fs vfs.FS, name string) ([]byte, error) {

@@ -116,7 +116,7 @@ func (s *Store) rescue(cause error) error {
 // copyFacts writes all facts of the sources to a new Pebble.
 func (s *Store) copyFacts(from *sources) (n int, err error) {
 	e := &engine{dead: make(chan struct{})}
-	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail, private: isOS(s.base)}
+	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail}
 	if err := e.open(s.path(unfinishedName), s.pebbleOptions(e, create)); err != nil {
 		return 0, err
 	}

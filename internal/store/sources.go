@@ -98,7 +98,7 @@ func (s *Store) sources() (*sources, error) {
 // tables. That needs no table to be whole.
 func (s *Store) liveTables() (map[string]bool, error) {
 	e := &engine{dead: make(chan struct{})}
-	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail, private: isOS(s.base)}
+	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail}
 	o := s.pebbleOptions(e, readWrite)
 	o.DisableAutomaticCompactions = true
 	o.DisableConsistencyCheck = true

@@ -107,7 +107,7 @@ func (s *Store) ensureReserve() error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close(), makePrivate(s.base, name)); err != nil {
 		_ = s.base.Remove(name)
 	}
 	return err

@@ -26,6 +26,7 @@ type Store struct {
 	meter   meter
 
 	groups, appends, factsIn atomic.Int64
+	backups                  sync.Mutex // one at a time
 
 	work        chan struct{} // of the committer: look at the queue
 	trouble     chan struct{} // of the supervisor: the state has changed
