@@ -148,6 +148,7 @@ func (c *Client) publishAtMostOnce(ctx context.Context, p *packet.Publish) error
 		return fmt.Errorf("publish: %w", err)
 	}
 	n.out = b
+	n.shorten(from, p)
 	n.traceSent(from)
 	n.flush()
 	return nil

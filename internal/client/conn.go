@@ -33,6 +33,7 @@ type conn struct {
 	window  int           // most messages in flight
 	gone    chan struct{} // closed when the reader ended
 
+	given   *aliases          // topic aliases of ours; nil: none are used
 	reader  *packet.Reader    // the reader's own
 	aliases map[uint16]string // the reader's own: topic aliases of the server
 	replies struct {          // the reader's own: memory for what it answers
@@ -122,6 +123,9 @@ func (n *conn) handshake(again bool) error {
 	if connack.ReceiveMaximum > 0 { // [MQTT-3.3.4-9]
 		n.window = min(n.window, int(connack.ReceiveMaximum))
 	}
+	if n.version == packet.V5 {
+		n.given = newAliases(min(c.options.MaxTopicAlias, connack.TopicAliasMaximum)) // [MQTT-3.2.2-17]
+	}
 	n.lastRead, n.lastWrite = time.Now(), time.Now()
 	return nil
 }
@@ -186,6 +190,7 @@ func (n *conn) pump() {
 	for f := n.client.flights.next(n.window); f != nil; f = n.client.flights.next(n.window) {
 		from := len(n.out)
 		n.out = append(n.out, f.packet...)
+		n.shortenFlight(from, f.packet)
 		n.traceSent(from)
 	}
 }

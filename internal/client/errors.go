@@ -17,11 +17,7 @@ var errKeepAlive = errors.New("server does not answer: keep alive timeout")
 type ConnackError struct{ Connack *packet.Connack }
 
 func (e *ConnackError) Error() string {
-	s := "connection refused: " + e.Connack.ReasonCode.String()
-	if e.Connack.ReasonString != "" {
-		s += ": " + e.Connack.ReasonString
-	}
-	return s
+	return "connection refused: " + said(e.Connack.ReasonCode, e.Connack.ReasonString, e.Connack.ServerReference)
 }
 
 // Unwrap returns the reason code.
@@ -32,11 +28,7 @@ func (e *ConnackError) Unwrap() error { return e.Connack.ReasonCode }
 type DisconnectError struct{ Disconnect *packet.Disconnect }
 
 func (e *DisconnectError) Error() string {
-	s := "server disconnected: " + e.Disconnect.ReasonCode.String()
-	if e.Disconnect.ReasonString != "" {
-		s += ": " + e.Disconnect.ReasonString
-	}
-	return s
+	return "server disconnected: " + said(e.Disconnect.ReasonCode, e.Disconnect.ReasonString, e.Disconnect.ServerReference)
 }
 
 // Unwrap returns the reason code if it is one of an error.
@@ -45,4 +37,35 @@ func (e *DisconnectError) Unwrap() error {
 		return nil
 	}
 	return e.Disconnect.ReasonCode
+}
+
+// said is what a server said of a connection that it does not want.
+func said(code packet.ReasonCode, reason, server string) string {
+	s := code.String()
+	if reason != "" {
+		s += ": " + reason
+	}
+	if server != "" {
+		s += " (server reference " + server + ")"
+	}
+	return s
+}
+
+// Redirect returns the Server Reference of a server that sent the client to
+// another one, for good or for now; empty: err is not that, or names none. The
+// Client does not follow by itself: whom to trust is the caller's to decide.
+func Redirect(err error) (server string, forGood bool) {
+	var refused *ConnackError
+	var told *DisconnectError
+	var code packet.ReasonCode
+	switch {
+	case errors.As(err, &refused):
+		code, server = refused.Connack.ReasonCode, refused.Connack.ServerReference
+	case errors.As(err, &told):
+		code, server = told.Disconnect.ReasonCode, told.Disconnect.ServerReference
+	}
+	if code != packet.UseAnotherServer && code != packet.ServerMoved {
+		return "", false
+	}
+	return server, code == packet.ServerMoved
 }

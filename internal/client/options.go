@@ -40,6 +40,11 @@ type Options struct {
 	// MaxQueued bounds the messages of QoS 1 and 2 that wait for a place in
 	// flight; Publish waits beyond. Zero: 1,000; both together: at most 60,000.
 	MaxQueued int
+	// MaxTopicAlias bounds the topic aliases that Publish gives by itself, as
+	// does the server's Topic Alias Maximum. Of more topics those keep one that
+	// were used last. Zero: it gives none, and sends the TopicAlias of a message
+	// of QoS 0 as it is.
+	MaxTopicAlias uint16
 	// ReadBuffer is the size of the read buffer in bytes; what receives
 	// streams of small messages is faster with 64 kB. Zero: 4 kB.
 	ReadBuffer int
