@@ -50,6 +50,8 @@ type conn struct {
 	last     bool      // nothing may follow out
 	err      error     // why the connection ended
 	settled  bool      // there may be news for Client.wait
+	// authenticating says that Reauthenticate waits for the server.
+	authenticating bool
 
 	lastRead, lastWrite, pinged time.Time
 }
@@ -89,19 +91,7 @@ func (n *conn) handshake(again bool) error {
 	if again && connect.Version == packet.V5 && connect.SessionExpiry > 0 {
 		connect.CleanStart = false
 	}
-	b, err := connect.Append(nil, n.version)
-	if err != nil {
-		return err
-	}
-	if c.options.Trace != nil {
-		c.mu.Lock()
-		c.options.Trace(Sent, &connect)
-		c.mu.Unlock()
-	}
-	if _, err := n.Write(b); err != nil {
-		return err
-	}
-	p, err := n.reader.Next()
+	p, err := n.exchange(&connect)
 	if err != nil {
 		return err
 	}
@@ -109,13 +99,13 @@ func (n *conn) handshake(again bool) error {
 	if !ok {
 		return fmt.Errorf("server answered CONNECT with %v: %w", p.Type(), packet.ProtocolError)
 	}
-	if c.options.Trace != nil {
-		c.mu.Lock()
-		c.options.Trace(Received, connack)
-		c.mu.Unlock()
-	}
 	if connack.ReasonCode != packet.Success {
 		return &ConnackError{connack}
+	}
+	if a := c.options.Authenticator; a != nil {
+		if err := a.Finish(connack.AuthenticationData); err != nil {
+			return fmt.Errorf("authenticate: %w", err)
+		}
 	}
 	n.connack = connack
 	n.limits.set(connack)
@@ -128,6 +118,34 @@ func (n *conn) handshake(again bool) error {
 	}
 	n.lastRead, n.lastWrite = time.Now(), time.Now()
 	return nil
+}
+
+// writeNow writes a packet of the handshake.
+func (n *conn) writeNow(p packet.Packet) error {
+	b, err := p.Append(nil, n.version)
+	if err != nil {
+		return err
+	}
+	n.trace(Sent, p)
+	_, err = n.Write(b)
+	return err
+}
+
+// readNow reads a packet of the handshake.
+func (n *conn) readNow() (packet.Packet, error) {
+	p, err := n.reader.Next()
+	if err == nil {
+		n.trace(Received, p)
+	}
+	return p, err
+}
+
+func (n *conn) trace(d Direction, p packet.Packet) {
+	if trace := n.client.options.Trace; trace != nil {
+		n.client.mu.Lock()
+		defer n.client.mu.Unlock()
+		trace(d, p)
+	}
 }
 
 // attach makes n the connection of the Client and resumes the Session on it.

@@ -34,6 +34,10 @@ type Options struct {
 	// server assigned is kept.
 	Connect packet.Connect
 
+	// Authenticator does the enhanced authentication by the method of
+	// Connect.AuthenticationMethod; nil: what Connect says is all.
+	Authenticator Authenticator
+
 	// MaxInflight bounds the unacknowledged messages of QoS 1 and 2, as does
 	// the server's Receive Maximum; zero: 20.
 	MaxInflight int

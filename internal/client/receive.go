@@ -49,11 +49,7 @@ func (n *conn) read() {
 }
 
 func (n *conn) handle(p packet.Packet) error {
-	if trace := n.client.options.Trace; trace != nil {
-		n.client.mu.Lock()
-		trace(Received, p)
-		n.client.mu.Unlock()
-	}
+	n.trace(Received, p)
 	switch p := p.(type) {
 	case *packet.Publish:
 		return n.receive(p)
@@ -69,6 +65,8 @@ func (n *conn) handle(p packet.Packet) error {
 		n.answer(p.PacketID, p)
 	case *packet.Unsuback:
 		n.answer(p.PacketID, p)
+	case *packet.Auth:
+		return n.auth(p)
 	case *packet.Pingresp:
 	case *packet.Disconnect:
 		if n.version == packet.V5 {
