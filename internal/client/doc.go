@@ -22,6 +22,10 @@
 //	err = c.Wait(ctx) // acknowledged
 //	err = c.Disconnect(ctx, &packet.Disconnect{})
 //
+// What a client may leave to the engine: reconnecting (Options.Reconnect), topic
+// aliases (MaxTopicAlias) and enhanced authentication (Authenticator). What it
+// must do itself: follow a server that sends it elsewhere (Redirect).
+//
 // Three goroutines serve a client: run owns the other two, a reader and a writer
 // for each connection. The reader answers packets by appending to the output and
 // wakes the writer before it waits for more, so a burst of packets is answered by
