@@ -63,6 +63,7 @@ var plan = []room{
 	{dir: "internal/bench", floor: 3},                                                                       // the load generator
 	{dir: "internal/logs", floor: 3},
 	{dir: "internal/metrics", floor: 3},
+	{dir: "internal/console", floor: 3}, // requests to a running broker on this machine
 
 	// Floor 2: the broker. It knows no adapter.
 	{dir: "broker", floor: 2, lines: 4000},

@@ -62,12 +62,7 @@ func (b *Broker) lookup(id, user string) (*client, error) {
 	}
 	fresh := &client{broker: b, id: id, user: user}
 	fresh.session = session.New(&b.options().limits)
-	if b.options().Authorizer != nil {
-		fresh.session.Allow = func(m *packet.Message) bool {
-			return b.options().Authorizer.Authorize((*Client)(fresh), Receive, m.Topic) == nil
-		}
-	}
-	fresh.trace()
+	fresh.obey(b.options())
 	b.clients[id] = fresh
 	return fresh, nil
 }
@@ -77,6 +72,17 @@ func (b *Broker) lookup(id, user string) (*client, error) {
 func (cl *client) trace() {
 	cl.session.Sent = nil
 	if f := cl.broker.options().Trace.Packet; f != nil {
+		cl.session.Sent = func(p packet.Packet) { f((*Client)(cl), Sent, p) }
+	}
+}
+
+// obey has the session ask and tell those whom the options name.
+func (cl *client) obey(s *settings) {
+	cl.session.Allow, cl.session.Sent = nil, nil
+	if auth := s.Authorizer; auth != nil {
+		cl.session.Allow = func(m *packet.Message) bool { return auth.Authorize((*Client)(cl), Receive, m.Topic) == nil }
+	}
+	if f := s.Trace.Packet; f != nil {
 		cl.session.Sent = func(p packet.Packet) { f((*Client)(cl), Sent, p) }
 	}
 }

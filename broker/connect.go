@@ -89,7 +89,7 @@ func (c *conn) checkConnect(p *packet.Connect) (assigned bool, err error) {
 	case r.UsernameAsClientID:
 		// The Authenticator may find a name, in a certificate.
 	default:
-		if o.RefuseEmptyClientID || p.Version == packet.V31 || p.Version == packet.V311 && !p.CleanStart {
+		if o.RefuseEmptyClientID || r.RefuseEmptyClientID || p.Version == packet.V31 || p.Version == packet.V311 && !p.CleanStart {
 			return false, fmt.Errorf("client identifier is empty: %w", packet.ClientIdentifierNotValid) // [MQTT-3.1.3-8]
 		}
 		p.ClientID = r.AutoIDPrefix + rand.Text() // [MQTT-3.1.3-6]

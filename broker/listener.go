@@ -31,6 +31,9 @@ type ListenerOptions struct {
 	Versions []packet.Version
 	// AutoIDPrefix begins assigned client identifiers.
 	AutoIDPrefix string
+	// RefuseEmptyClientID refuses clients that want an identifier assigned, as
+	// the option of the broker does for all.
+	RefuseEmptyClientID bool
 	// MountPoint is put before every topic that a client names and taken away
 	// from those it is told; it gets no others. It usually ends with a slash.
 	MountPoint string
@@ -111,17 +114,33 @@ func (l *Listener) Serve(socket net.Listener) error {
 	}
 }
 
+// Disconnect ends the connections that have come by the listener, as Close does.
+func (l *Listener) Disconnect(why error) {
+	b := l.broker
+	b.mu.Lock()
+	conns := b.life.by(l)
+	b.mu.Unlock()
+	kickAll(conns, why)
+}
+
+func kickAll(conns []*conn, why error) {
+	if why == nil {
+		why = packet.AdministrativeAction
+	}
+	for _, c := range conns {
+		c.kick(withReason(why, packet.AdministrativeAction))
+	}
+}
+
 // Close closes the sockets and ends the connections that have come by them;
 // clients of MQTT 5.0 are told why, packet.AdministrativeAction unless why has
 // another reason code. Their sessions live on as after any lost connection.
 func (l *Listener) Close(why error) {
-	for _, c := range l.broker.dismantle(l) {
-		c.kick(withReason(cmp.Or(why, error(packet.AdministrativeAction)), packet.AdministrativeAction))
-	}
+	kickAll(l.broker.dismantle(l), why)
 }
 
 // dismantle closes the sockets of l and returns its connections.
-func (b *Broker) dismantle(l *Listener) (conns []*conn) {
+func (b *Broker) dismantle(l *Listener) []*conn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l.closed = true
@@ -131,7 +150,12 @@ func (b *Broker) dismantle(l *Listener) (conns []*conn) {
 			_ = (*socket).Close()
 		}
 	}
-	for c := range b.life.conns {
+	return b.life.by(l)
+}
+
+// by are the connections that have come by a listener.
+func (life *lifecycle) by(l *Listener) (conns []*conn) {
+	for c := range life.conns {
 		if c.listener == l {
 			conns = append(conns, c)
 		}

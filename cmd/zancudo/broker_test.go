@@ -105,7 +105,7 @@ func TestSignals(t *testing.T) {
 			port := proctest.FreePort(t)
 			b := broker(t, "-p", port)
 			b.signal(syscall.SIGHUP) // means to reload, not to end
-			b.wait(&b.stderr, "Warning: Signal 'hangup'")
+			b.wait(&b.stderr, "Config reloaded, 0 changes.")
 
 			v5 := client(t, port, packet.V5)
 			v5.SendText("CONNECT v5 id=five keepalive=60")

@@ -44,7 +44,10 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 		c, err = o.config(env.Environ)
 	}
 	if err == nil {
-		err = daemon.Run(ctx, daemon.Options{Config: c, Version: version(), Stdout: env.Stdout, Stderr: env.Stderr, Process: process})
+		err = daemon.Run(ctx, daemon.Options{
+			Config: c, Reload: func() (*config.Config, error) { return o.config(env.Environ) },
+			Version: version(), Stdout: env.Stdout, Stderr: env.Stderr, Process: process, RunDir: runDir(env),
+		})
 	}
 	return reportRun(env, err)
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -38,6 +39,16 @@ const (
 	LogAll LogTypes = 1<<iota - 1
 )
 
+func (l *LogTypes) String() string {
+	var all []string
+	for i, name := range logTypeNames {
+		if *l&(1<<i) != 0 {
+			all = append(all, name)
+		}
+	}
+	return cmp.Or(strings.Join(all, ", "), "none")
+}
+
 func (l *LogTypes) reset() { *l = 0 }
 
 func (l *LogTypes) read(w *Word, rest string) *Problem {
@@ -67,6 +78,31 @@ type LogDests struct {
 	DLT, Android                           bool
 	None                                   bool // nowhere, whatever else is there
 	File                                   string
+}
+
+func (l *LogDests) String() string {
+	if l.None {
+		return "none"
+	}
+	var all []string
+	for _, d := range []struct {
+		name string
+		on   bool
+	}{
+		{"stdout", l.Stdout},
+		{"stderr", l.Stderr},
+		{"syslog", l.Syslog},
+		{"topic", l.Topic},
+		{"journal", l.Journal},
+		{"dlt", l.DLT},
+		{"android", l.Android},
+		{"file " + l.File, l.File != ""},
+	} {
+		if d.on {
+			all = append(all, d.name)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func (l *LogDests) reset() { *l = LogDests{} }

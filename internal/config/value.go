@@ -107,6 +107,8 @@ func clean(s string) string {
 // Texts grow by a line each time their word is given.
 type Texts []string
 
+func (t *Texts) String() string { return strings.Join(*t, ", ") }
+
 func (t *Texts) reset() { *t = nil }
 
 func (t *Texts) read(w *Word, rest string) *Problem {
@@ -123,6 +125,16 @@ type Versions uint8
 
 // Has reports whether the set has the version of a protocol level.
 func (v *Versions) Has(level int) bool { return *v == 0 || *v&(1<<level) != 0 }
+
+func (v *Versions) String() string {
+	var all []string
+	for level := 3; level <= 5; level++ {
+		if *v&(1<<level) != 0 {
+			all = append(all, strconv.Itoa(level))
+		}
+	}
+	return strings.Join(all, ", ")
+}
 
 func (v *Versions) reset() { *v = 0 }
 

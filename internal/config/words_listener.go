@@ -81,7 +81,7 @@ var listenerWords = []Word{
 		place: func(t target) any { return &t.listener.MaxTopicAliasBroker },
 	},
 	{
-		Name: "mount_point", check: noWildcards, Scope: PerListener, Kind: String, Value: "PREFIX", Last: true, Status: Refused,
+		Name: "mount_point", check: noWildcards, Scope: PerListener, Kind: String, Value: "PREFIX", Last: true,
 		Sample: "tenant1/",
 		Doc:    "Put this before all topics of the clients of the listener, who do not see it: they are by themselves. It has no wildcards.",
 		place:  func(t target) any { return &t.listener.MountPoint },
@@ -97,7 +97,7 @@ var listenerWords = []Word{
 		place: func(t target) any { return &t.listener.AutoIDPrefix },
 	},
 	{
-		Name: "use_username_as_clientid", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
+		Name: "use_username_as_clientid", Scope: DefaultListener, Kind: Bool, Default: "false",
 		Doc:   "Take the user name for the client identifier; clients without a user name are refused.",
 		place: func(t target) any { return &t.listener.UseUsernameAsClientID },
 	},

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
@@ -20,12 +20,33 @@ import (
 
 // Options say what to run.
 type Options struct {
-	Config  *config.Config
+	Config *config.Config
+	// Reload reads the configuration again, with the command line and the
+	// environment that Config came of; nil: it cannot be read again.
+	Reload  func() (*config.Config, error)
 	Version string // of this program, as "zancudo version 1.2.3"
 	Stdout  io.Writer
 	Stderr  io.Writer
 	// Process is what the program is to the system that runs it; nil: nothing.
 	Process *Process
+	// RunDir is where commands of this machine find the broker, to ask for a
+	// reload; empty: they do not.
+	RunDir string
+}
+
+// daemon is a running broker, with what the configuration has put around it.
+type daemon struct {
+	options Options
+	process *Process
+	log     *logs.Log
+	logger  *slog.Logger
+	broker  *broker.Broker
+	// failures are sockets that have failed.
+	failures chan failure
+
+	mu        sync.Mutex // one change at a time; it guards what follows
+	config    *config.Config
+	entrances []*entrance
 }
 
 // shutdownLimit is how long clients may take to read the last packets.
@@ -36,8 +57,7 @@ const shutdownLimit = 5 * time.Second
 func Run(ctx context.Context, o Options) error {
 	ignoreBrokenPipes()
 	saveMemory()
-	options, err := translate(o.Config)
-	if err != nil {
+	if err := Check(o.Config); err != nil {
 		return err
 	}
 	process := cmp.Or(o.Process, &Process{})
@@ -50,51 +70,127 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer log.Close()
-	logger := log.Logger()
-	options.Logger, options.Trace = logger, trace(o.Config, log)
-	logger.Log(ctx, logs.LevelInformation, "broker starting", "version", o.Version)
-	logger.Log(ctx, logs.LevelInformation, "configuration loaded", "file", o.Config.File)
-	for _, w := range o.Config.Warnings {
-		logger.Warn("configuration warning", "text", w.Sentence())
-	}
-	listeners, err := open(ctx, o.Config, process.sockets, logger)
-	if err != nil {
+	d := &daemon{options: o, process: process, log: log, logger: log.Logger(), config: o.Config, failures: make(chan failure, 64)}
+	if err := d.start(ctx); err != nil {
 		return err
 	}
-	if files := listen.MaxFiles(); files > 0 {
-		logger.Log(ctx, logs.LevelInformation, "open files limited", "files", files)
+	if process.own { // signals are for a process as a whole
+		defer obeyRequests(d.requests(ctx))()
 	}
-	process.introduce(logger)
-	b := broker.New(options)
-	log.PublishTo(b.Publish)
-	defer obeyRequests(map[service.Request]func(){
-		service.Reload: func() {
-			process.reloading(logger)
-			logger.Warn("signal passed over", "signal", "hangup")
-			process.reloaded(o.Config, logger)
-		},
-		service.RotateLog: func() { reopen(log, logger) },
-		service.Save:      func() { logger.Info("nothing to save") },
-		service.PrintTree: func() { printTree(b, logger) },
-		service.Report:    func() { report(b, logger) },
-	})()
-	ended := make(chan error, len(listeners))
-	for _, l := range listeners {
-		go func() { ended <- b.Serve(l) }()
-	}
-	logger.Log(ctx, logs.LevelInformation, "broker running", "version", o.Version)
+	defer d.openConsole()()
+	d.logger.Log(ctx, logs.LevelInformation, "broker running", "version", o.Version)
 	log.Flush() // who has started us for the background wants to see it
-	process.serving(b, o.Config, logger)
-	err = wait(ctx, ended, len(listeners), logger)
-	logger.Log(ctx, logs.LevelInformation, "broker terminating", "version", o.Version)
-	process.stopping(logger)
+	process.serving(d.broker, o.Config, d.logger)
+	err = d.wait(ctx)
+	d.stop(ctx)
+	return err
+}
 
+// Check reports whether c could be served, without opening anything.
+func Check(c *config.Config) error {
+	if len(c.Refusals) > 0 {
+		return c.Refusals
+	}
+	return nil
+}
+
+// start opens everything and lets clients in, or opens nothing.
+func (d *daemon) start(ctx context.Context) error {
+	c := d.config
+	d.logger.Log(ctx, logs.LevelInformation, "broker starting", "version", d.options.Version)
+	d.logger.Log(ctx, logs.LevelInformation, "configuration loaded", "file", c.File)
+	for _, text := range Warnings(c) {
+		d.logger.Warn("configuration warning", "text", text)
+	}
+	d.broker = broker.New(d.brokerOptions(c))
+	d.log.PublishTo(d.broker.Publish)
+	for _, l := range c.Listeners {
+		e, err := d.enter(ctx, c, l)
+		if err != nil {
+			d.abandon()
+			return err
+		}
+		d.entrances = append(d.entrances, e)
+	}
+	if files := listen.MaxFiles(); files > 0 {
+		d.logger.Log(ctx, logs.LevelInformation, "open files limited", "files", files)
+	}
+	d.process.introduce(d.logger)
+	for _, e := range d.entrances {
+		d.serve(e)
+	}
+	return nil
+}
+
+// brokerOptions are what c says of the broker as a whole, with what the daemon
+// gives it.
+func (d *daemon) brokerOptions(c *config.Config) broker.Options {
+	o := brokerOptions(c)
+	o.Logger, o.Trace = d.logger, trace(c, d.log)
+	return o
+}
+
+// requests are what signals ask for.
+func (d *daemon) requests(ctx context.Context) map[service.Request]func() {
+	return map[service.Request]func(){
+		service.Reload:    func() { _, _ = d.reloadAndTell(ctx) }, // what comes of it is in the log
+		service.RotateLog: func() { reopen(d.log, d.logger) },
+		service.Save:      func() { d.logger.Info("nothing to save") },
+		service.PrintTree: func() { printTree(d.broker, d.logger) },
+		service.Report:    func() { report(d.broker, d.logger) },
+	}
+}
+
+// Warnings are what the reader of a configuration should know, in sentences.
+func Warnings(c *config.Config) (all []string) {
+	for _, w := range c.Warnings {
+		all = append(all, w.Sentence())
+	}
+	for _, l := range c.Listeners {
+		if l.Protocol != "http_api" && !c.AnonymousOn(l) {
+			all = append(all, fmt.Sprintf("Nobody can connect to %v: 'allow_anonymous' is false there, and users come with password files, "+
+				"which are not supported yet. Write 'allow_anonymous true' to let in everybody who can reach it.", l))
+		}
+	}
+	return all
+}
+
+// wait returns when ctx is done, or no socket is left.
+func (d *daemon) wait(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case f := <-d.failures:
+			if err := d.lost(f); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// abandon closes what was opened and never served.
+func (d *daemon) abandon() {
+	for _, e := range d.entrances {
+		e.close()
+	}
+	_ = d.broker.Close() // it says nothing
+}
+
+// stop says goodbye and closes everything.
+func (d *daemon) stop(ctx context.Context) {
+	d.logger.Log(ctx, logs.LevelInformation, "broker terminating", "version", d.options.Version)
+	d.process.stopping(d.logger)
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
-	if slow := b.Shutdown(bounded); slow != nil {
-		logger.Warn("clients cut off at shutdown", "err", slow)
+	if slow := d.broker.Shutdown(bounded); slow != nil {
+		d.logger.Warn("clients cut off at shutdown", "err", slow)
 	}
-	return err
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.entrances {
+		e.serving.Wait()
+	}
 }
 
 // saveMemory has garbage collected when the heap has grown by half instead of to
@@ -103,59 +199,5 @@ func Run(ctx context.Context, o Options) error {
 func saveMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
-	}
-}
-
-// Check reports whether c could be served, without opening anything.
-func Check(c *config.Config) error {
-	_, err := translate(c)
-	return err
-}
-
-// wait returns when ctx is done, or when the last of n listeners has failed.
-func wait(ctx context.Context, ended <-chan error, n int, logger *slog.Logger) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-ended:
-			logger.Error("listener failed", "err", err)
-			if n--; n == 0 {
-				return fmt.Errorf("no listener is left: %w", err)
-			}
-		}
-	}
-}
-
-// open opens the listeners of c, all or none.
-func open(ctx context.Context, c *config.Config, inherited *listen.Inherited, logger *slog.Logger) (all []net.Listener, err error) {
-	defer func() {
-		if err != nil {
-			for _, l := range all {
-				_ = l.Close() // what failed is told already
-			}
-		}
-	}()
-	for _, l := range c.Listeners {
-		some, err := openSockets(ctx, c, l, inherited, logger)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, some...)
-		announce(c, l, some, logger)
-	}
-	return all, nil
-}
-
-// announce logs where l listens.
-func announce(c *config.Config, l *config.Listener, opened []net.Listener, logger *slog.Logger) {
-	for _, one := range opened {
-		logger.Log(context.Background(), logs.LevelInformation, "listener opened", "listener", one.Addr().String(), "protocol", l.Protocol)
-	}
-	switch {
-	case c.LocalOnly:
-		logger.Info("open to this machine only", "port", opened[0].Addr().(*net.TCPAddr).Port)
-	case c.AnonymousOn(l):
-		logger.Info("open to everybody", "listener", opened[0].Addr().String())
 	}
 }

@@ -80,9 +80,9 @@ func TestRunRefuses(t *testing.T) {
 		conn.Close()
 		t.Error("a listener is left open")
 	}
-	var problem *config.Problem
-	if err := startConfig(t, parse(t, "listener 1")).result(t); !errors.As(err, &problem) {
-		t.Errorf("got %v, want a problem of the configuration", err)
+	var problems config.Problems
+	if err := startConfig(t, parse(t, "listener 1\npassword_file /x")).result(t); !errors.As(err, &problems) {
+		t.Errorf("got %v, want problems of the configuration", err)
 	}
 }
 
@@ -143,11 +143,17 @@ func startConfig(t *testing.T, c *config.Config) *running {
 	if c.Listeners[0].Port == config.DefaultPort {
 		c.Listeners[0].Port = 0
 	}
+	return startOptions(t, Options{Config: c})
+}
+
+func startOptions(t *testing.T, o Options) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{log: &log{}, stop: cancel, ended: make(chan struct{})}
+	o.Version, o.Stdout, o.Stderr = "zancudo version test", r.log, r.log
 	go func() {
 		defer close(r.ended)
-		r.err = Run(ctx, Options{Config: c, Version: "zancudo version test", Stdout: r.log, Stderr: r.log})
+		r.err = Run(ctx, o)
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -12,10 +12,10 @@ import (
 	"github.com/zancudomq/zancudo/internal/logs"
 )
 
-// logOptions translates what the configuration says of the log. Standard error
+// logOptions translates what a configuration says of the log. Standard error
 // is the journal's when systemd has connected it so: then its fields are used.
-func (o *Options) logOptions() logs.Options {
-	c := &o.Config.Log
+func (o *Options) logOptions(of *config.Config) logs.Options {
+	c := &of.Log
 	name, _, _ := strings.Cut(o.Version, " ")
 	l := logs.Options{
 		Types: logs.Types(c.Types), Timestamp: c.Timestamp, TimestampFormat: c.TimestampFormat, JSON: c.Format == "json",
@@ -44,7 +44,7 @@ func (o *Options) logOptions() logs.Options {
 // openLog opens the log. A file that cannot be opened is no reason not to serve:
 // standard error takes its place, and is told.
 func (o *Options) openLog() (*logs.Log, error) {
-	l := o.logOptions()
+	l := o.logOptions(o.Config)
 	log, err := logs.Open(l)
 	if err == nil || l.File == "" {
 		return log, err

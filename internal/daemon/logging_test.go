@@ -32,7 +32,7 @@ func TestLogTypes(t *testing.T) {
 	} {
 		var out, err bytes.Buffer
 		o := &Options{Config: parse(t, "log_timestamp false\n"+tt.conf), Stdout: &out, Stderr: &err}
-		l, failed := logs.Open(o.logOptions())
+		l, failed := logs.Open(o.logOptions(o.Config))
 		if failed != nil {
 			t.Fatal(failed)
 		}
@@ -75,7 +75,7 @@ func TestLogOptions(t *testing.T) {
 	} {
 		tt.want.Types, tt.want.Name = logs.Error|logs.Warning|logs.Notice|logs.Information, "zancudo"
 		o := &Options{Config: parse(t, tt.conf), Version: "zancudo version 1", Stderr: stderr}
-		if got := o.logOptions(); !reflect.DeepEqual(got, tt.want) {
+		if got := o.logOptions(o.Config); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%q:\ngot  %+v\nwant %+v", tt.conf, got, tt.want)
 		}
 	}

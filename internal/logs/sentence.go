@@ -29,6 +29,10 @@ const (
 	msgStarting      = "broker starting"
 	msgLoaded        = "configuration loaded"
 	msgConfiguration = "configuration warning"
+	msgReloading     = "configuration reloading"
+	msgChanged       = "configuration changed"
+	msgReloaded      = "configuration reloaded"
+	msgNotReloaded   = "configuration not reloaded"
 	msgOpening       = "listener opened"
 	msgLocalOnly     = "open to this machine only"
 	msgAnonymous     = "open to everybody"
@@ -94,6 +98,15 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 		return append(appendText(append(b, "Config loaded from "...), a.text("file")), '.')
 	case msgConfiguration:
 		return appendText(b, a.text("text"))
+	case msgReloading:
+		return append(b, "Reloading config."...)
+	case msgChanged:
+		return appendText(append(b, "Config changed: "...), a.text("text"))
+	case msgReloaded:
+		return append(append(append(b, "Config reloaded, "...), a.text("changes")...), " changes."...)
+	case msgNotReloaded:
+		b = append(b, "Config not reloaded, and nothing has changed: "...)
+		return appendText(b, strings.ReplaceAll(a.text("err"), "\n", " "))
 	case msgOpening:
 		return append(appendPlace(append(append(append(b, "Opening "...), socketKind(a)...), " listen socket on "...), a), '.')
 	case msgLocalOnly:
