@@ -146,12 +146,12 @@ func show(p any) string {
 		return fmt.Sprint(v.Elem())
 	}
 	switch v := p.(type) {
-	case fmt.Stringer: // a list
-		return v.String()
 	case *time.Duration:
 		if *v == 0 {
 			return ""
 		}
+	case fmt.Stringer: // a list
+		return v.String()
 	}
 	return fmt.Sprint(reflect.ValueOf(p).Elem())
 }

@@ -14,20 +14,9 @@ import (
 	"github.com/zancudomq/zancudo/internal/console"
 )
 
-// shortDir is a directory whose name leaves room for that of a socket.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "z")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "run")
-}
-
 func TestCall(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := filepath.Join(t.TempDir(), "run")
 	l, err := console.Listen(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +78,7 @@ func TestCall(t *testing.T) {
 
 func TestListenRefusesPublicDirectories(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := filepath.Join(t.TempDir(), "run")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

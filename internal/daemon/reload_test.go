@@ -3,7 +3,6 @@ package daemon
 import (
 	"errors"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -29,12 +28,7 @@ type reloadable struct {
 
 func startReloadable(t *testing.T, text string) *reloadable {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "z") // its name leaves room for that of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := &reloadable{t: t, dir: filepath.Join(dir, "run")}
+	r := &reloadable{t: t, dir: filepath.Join(t.TempDir(), "run")}
 	r.running = startOptions(t, Options{
 		Config: parse(t, text), RunDir: r.dir,
 		Reload: func() (*config.Config, error) { return config.Parse("a.conf", []byte(*r.text.Load())) },
