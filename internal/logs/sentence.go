@@ -82,6 +82,14 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 			b = append(b, '\t')
 		}
 		return appendText(b, text)
+	default:
+		return appendDaemon(b, message, a)
+	}
+}
+
+// appendDaemon appends what a line of the daemon says of itself.
+func appendDaemon(b []byte, message string, a attrs) []byte {
+	switch message {
 	case msgStarting:
 		return append(append(b, a.text("version")...), " starting"...)
 	case msgRunning:
