@@ -227,3 +227,11 @@ func dial(t *testing.T, host, port string) net.Conn {
 		}
 	}
 }
+
+// inRunDir prepares a command that finds its broker in a directory, or is one
+// that is found there.
+func inRunDir(dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "RUNTIME_DIRECTORY="+dir)
+	return cmd
+}

@@ -37,7 +37,7 @@ func (o *brokerOptions) setPID(value string) (err error) {
 func (o *brokerOptions) find(env Env) (console.Broker, error) {
 	dir := o.dir
 	if dir == "" {
-		dir = runDir(env)
+		dir = console.Dir(env.Getenv)
 	}
 	running, err := console.Find(dir)
 	switch {
@@ -60,14 +60,6 @@ func (o *brokerOptions) find(env Env) (console.Broker, error) {
 		}
 	}
 	return console.Broker{}, fmt.Errorf("process %d is no broker with a console in %s", o.pid, dir)
-}
-
-// runDir is where the consoles of brokers are.
-func runDir(env Env) string {
-	if dir := env.Getenv("ZANCUDO_RUN_DIR"); dir != "" {
-		return dir
-	}
-	return console.Dir(env.Getenv)
 }
 
 func reloadTable(o *brokerOptions) *flags.Command {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/console"
 	"github.com/zancudomq/zancudo/internal/daemon"
 	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/internal/service"
@@ -46,7 +47,7 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 	if err == nil {
 		err = daemon.Run(ctx, daemon.Options{
 			Config: c, Reload: func() (*config.Config, error) { return o.config(env.Environ) },
-			Version: version(), Stdout: env.Stdout, Stderr: env.Stderr, Process: process, RunDir: runDir(env),
+			Version: version(), Stdout: env.Stdout, Stderr: env.Stderr, Process: process, RunDir: console.Dir(env.Getenv),
 		})
 	}
 	return reportRun(env, err)

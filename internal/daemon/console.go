@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"net"
 	"sync"
 
 	"github.com/zancudomq/zancudo/internal/console"
@@ -13,17 +14,18 @@ type Reloaded struct {
 	Warnings []string `json:"warnings"` // sentences
 }
 
-// openConsole lets other commands on this machine ask the broker for things. It
-// serves as well without.
-func (d *daemon) openConsole() (stop func()) {
-	if d.options.RunDir == "" {
-		return func() {}
+// openConsole opens the socket by which other commands on this machine ask the
+// broker for things; nil: there is none. It lies where only the user may write
+// whom the process was started by.
+func (o *Options) openConsole() (net.Listener, error) {
+	if o.RunDir == "" {
+		return nil, nil
 	}
-	l, err := console.Listen(d.options.RunDir)
-	if err != nil {
-		d.logger.Warn("console not opened", "err", err)
-		return func() {}
-	}
+	return console.Listen(o.RunDir)
+}
+
+// serveConsole answers until stop is called.
+func (d *daemon) serveConsole(l net.Listener) (stop func()) {
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		_ = console.Serve(l, map[string]console.Handler{"reload": d.handleReload}) // it ends when l is closed

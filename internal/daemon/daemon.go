@@ -62,6 +62,10 @@ func Run(ctx context.Context, o Options) error {
 	}
 	process := cmp.Or(o.Process, &Process{})
 	defer process.leave()
+	console, noConsole := o.openConsole()
+	if console != nil {
+		defer func() { _ = console.Close() }() // it may be closed already
+	}
 	if err := process.settle(o.Config); err != nil {
 		return err
 	}
@@ -77,7 +81,11 @@ func Run(ctx context.Context, o Options) error {
 	if process.own { // signals are for a process as a whole
 		defer obeyRequests(d.requests(ctx))()
 	}
-	defer d.openConsole()()
+	if console != nil {
+		defer d.serveConsole(console)()
+	} else if noConsole != nil { // the broker serves as well without
+		d.logger.Warn("console not opened", "err", noConsole)
+	}
 	d.logger.Log(ctx, logs.LevelInformation, "broker running", "version", o.Version)
 	log.Flush() // who has started us for the background wants to see it
 	process.serving(d.broker, o.Config, d.logger)
