@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zancudomq/zancudo/packet"
@@ -94,6 +95,9 @@ func (c *conn) checkConnect(p *packet.Connect) (assigned bool, err error) {
 		}
 		p.ClientID = r.AutoIDPrefix + rand.Text() // [MQTT-3.1.3-6]
 		assigned = true
+	}
+	if !assigned && !strings.HasPrefix(p.ClientID, o.ClientIDPrefix) {
+		return false, fmt.Errorf("client identifier %.80q does not begin with %q: %w", p.ClientID, o.ClientIDPrefix, packet.NotAuthorized)
 	}
 	if limit := o.MaxKeepAlive; limit > 0 && p.Version != packet.V5 && (p.KeepAlive == 0 || seconds(p.KeepAlive) > limit) {
 		return false, fmt.Errorf("keep alive of %d s exceeds %v: %w", p.KeepAlive, limit, packet.ClientIdentifierNotValid)

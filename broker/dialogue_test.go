@@ -56,6 +56,7 @@ var numberOptions = map[string]func(o *broker.Options) *int{
 	"max_inflight_bytes":     func(o *broker.Options) *int { return &o.MaxInflightBytes },
 	"max_queued_messages":    func(o *broker.Options) *int { return &o.MaxQueued },
 	"max_queued_bytes":       func(o *broker.Options) *int { return &o.MaxQueuedBytes },
+	"message_size_limit":     func(o *broker.Options) *int { return &o.MaxPayload },
 	"max_packet_size":        func(o *broker.Options) *int { return &o.MaxPacketSize },
 	"max_connections":        func(o *broker.Options) *int { return &o.MaxConnections },
 	"global_max_clients":     func(o *broker.Options) *int { return &o.MaxSessions },
@@ -116,6 +117,8 @@ func setOption(o *broker.Options, p *plugs, key, value string) error {
 		n, err := strconv.ParseUint(value, 10, 2)
 		o.MaxQoS = new(packet.QoS(n))
 		return err
+	case "clientid_prefixes":
+		o.ClientIDPrefix = value
 	case "auto_id_prefix":
 		o.AutoIDPrefix = value
 	case "accept_protocol_versions":

@@ -27,6 +27,10 @@ type Options struct {
 
 	// MaxPacketSize is the largest packet in bytes a client may send (2,000,000).
 	MaxPacketSize int
+	// MaxPayload is the largest payload in bytes that is taken (none): a message
+	// with a larger one is acknowledged and goes nowhere, as clients of MQTT 5.0
+	// are told.
+	MaxPayload int
 	// MaxInflight is how many messages of QoS 1 and 2 may be under way to a
 	// client, and from one of MQTT 5.0 (20).
 	MaxInflight int
@@ -85,6 +89,9 @@ type Options struct {
 	RetainUnavailable bool
 	// RefuseEmptyClientID refuses clients that want an identifier assigned.
 	RefuseEmptyClientID bool
+	// ClientIDPrefix begins the identifiers of the clients that are let in;
+	// empty: all are.
+	ClientIDPrefix string
 	// AutoIDPrefix begins assigned client identifiers ("auto-").
 	AutoIDPrefix string
 	// QueueQoS0 has messages of QoS 0 wait for absent clients as well.
@@ -149,6 +156,7 @@ func (o *Options) setDefaults() {
 		otherwise int
 	}{
 		{&o.MaxPacketSize, 2_000_000},
+		{&o.MaxPayload, math.MaxInt},
 		{&o.MaxInflight, 20},
 		{&o.MaxInflightBytes, math.MaxInt},
 		{&o.MaxQueued, 1000},

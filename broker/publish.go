@@ -96,6 +96,9 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 	}
 	m := &p.Message
 	m.Topic = entry.full
+	if limit := b.options().MaxPayload; len(p.Payload) > limit {
+		return c.denied(s, p, fmt.Errorf("payload of %d bytes exceeds %d: %w", len(p.Payload), limit, packet.ImplementationSpecificError)), nil
+	}
 	if err := b.options().limits.CheckProperties(m); err != nil {
 		if reason := reasonOf(err); reason != packet.PayloadFormatInvalid || p.QoS == packet.AtMostOnce {
 			return 0, err

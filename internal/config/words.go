@@ -92,7 +92,7 @@ var securityWords = []Word{
 		place: func(t target) any { return &t.security.AutoIDPrefix },
 	},
 	{
-		Name: "clientid_prefixes", Kind: String, Last: true, Status: Refused, Deprecated: "say in acl_file what each may do",
+		Name: "clientid_prefixes", Kind: String, Last: true, Deprecated: "say in acl_file what each may do",
 		Sample: "device-",
 		Doc:    "Let only clients connect whose identifiers begin with this.",
 		place:  func(t target) any { return &t.config.ClientIDPrefixes },
@@ -208,7 +208,6 @@ var limitWords = []Word{
 	},
 	{
 		Name: "message_size_limit", Kind: Integer, Max: 268435455, Default: "0", Value: "BYTES", Deprecated: "use 'max_packet_size'",
-		Status: Later, Harmless: none,
 		Doc:   "The largest payload in bytes that is passed on; larger ones are acknowledged and dropped; 0: no limit.",
 		place: func(t target) any { return &t.config.MessageSizeLimit },
 	},

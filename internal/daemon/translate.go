@@ -14,6 +14,7 @@ import (
 func brokerOptions(c *config.Config) broker.Options {
 	return broker.Options{
 		MaxPacketSize:         min(c.MaxPacketSize, packet.MaxRemainingLength),
+		MaxPayload:            limit(c.MessageSizeLimit),
 		MaxInflight:           limit(c.MaxInflightMessages),
 		MaxInflightBytes:      limit(c.MaxInflightBytes),
 		MaxQueued:             limit(c.MaxQueuedMessages),
@@ -22,6 +23,7 @@ func brokerOptions(c *config.Config) broker.Options {
 		MaxSessions:           limit(c.GlobalMaxClients),
 		MaxKeepAlive:          time.Duration(c.MaxKeepAlive) * time.Second,
 		MaxSessionExpiry:      c.PersistentClientExpiration,
+		ClientIDPrefix:        c.ClientIDPrefixes,
 		RetainUnavailable:     !c.RetainAvailable,
 		QueueQoS0:             c.QueueQoS0Messages,
 		UpgradeQoS:            c.UpgradeOutgoingQoS,

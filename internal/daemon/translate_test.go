@@ -12,7 +12,7 @@ import (
 // defaults are what an empty configuration asks the broker for.
 func defaults() (broker.Options, broker.ListenerOptions) {
 	return broker.Options{
-		MaxPacketSize: 2_000_000, MaxInflight: 20, MaxInflightBytes: -1, MaxQueued: 1000, MaxQueuedBytes: 16 << 20,
+		MaxPacketSize: 2_000_000, MaxPayload: -1, MaxInflight: 20, MaxInflightBytes: -1, MaxQueued: 1000, MaxQueuedBytes: 16 << 20,
 		MaxConnections: -1, MaxSessions: 20_000,
 	}, broker.ListenerOptions{
 		MaxConnections: -1, MaxTopicAlias: 10, MaxSendTopicAlias: 10, MaxQoS: new(packet.ExactlyOnce),
@@ -35,6 +35,9 @@ func TestTranslate(t *testing.T) {
 			o.MaxPacketSize, o.MaxKeepAlive, o.MaxSessionExpiry = packet.MaxRemainingLength, time.Minute, 24*time.Hour
 		}},
 		{"global_max_connections 5\nmax_connections 7", func(o *broker.Options, l *broker.ListenerOptions) { o.MaxConnections, l.MaxConnections = 5, 7 }},
+		{"message_size_limit 9\nclientid_prefixes home-", func(o *broker.Options, _ *broker.ListenerOptions) {
+			o.MaxPayload, o.ClientIDPrefix = 9, "home-"
+		}},
 		{"global_max_clients -1", func(o *broker.Options, _ *broker.ListenerOptions) { o.MaxSessions = -1 }},
 		{"listener 1883\nallow_anonymous true\nmax_qos 0\nmax_topic_alias 0\nmax_topic_alias_broker 0", func(_ *broker.Options, l *broker.ListenerOptions) {
 			l.MaxQoS, l.MaxTopicAlias, l.MaxSendTopicAlias = new(packet.AtMostOnce), -1, -1
