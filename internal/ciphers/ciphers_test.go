@@ -114,7 +114,7 @@ func TestClassesAreOpenSSLs(t *testing.T) {
 		}
 		t.Skip("openssl is not installed: apt-get install openssl")
 	}
-	for _, class := range strings.Fields(`ALL HIGH ECDHE EECDH kECDHE kEECDH ECDH aRSA RSA kRSA AES AES128 AES256 AESGCM AESCCM CHACHA20
+	for class := range strings.FieldsSeq(`ALL HIGH ECDHE EECDH kECDHE kEECDH ECDH aRSA RSA kRSA AES AES128 AES256 AESGCM AESCCM CHACHA20
 		SHA1 SHA SHA256 SHA384 PSK kPSK aPSK kECDHEPSK TLSv1.2 TLSv1 TLSv1.0 SSLv3 ECDSA aECDSA CBC ECDHE+aRSA AES+SHA1 DHE aNULL MD5`) {
 		t.Run(class, func(t *testing.T) {
 			out, err := exec.CommandContext(t.Context(), openssl, "ciphers", "-stdname", class+":@SECLEVEL=0").Output()

@@ -92,7 +92,7 @@ func (a *Addresses) read(w *Word, rest string) *Problem {
 	if !validText(rest) {
 		return w.notText()
 	}
-	for _, text := range strings.Fields(rest) {
+	for text := range strings.FieldsSeq(rest) {
 		host, port := text, strconv.Itoa(DefaultPort)
 		if i := strings.LastIndexByte(text, ':'); i >= 0 && !strings.HasSuffix(text, "]") {
 			host, port = text[:i], text[i+1:]
@@ -237,7 +237,7 @@ func (k *TCPKeepalive) read(w *Word, rest string) *Problem {
 
 // numbers reads up to most numbers that are not negative.
 func numbers(rest string, most int) (all []int, ok bool) {
-	for _, text := range strings.Fields(rest) {
+	for text := range strings.FieldsSeq(rest) {
 		n, ok := parseInt(text)
 		if !ok || n < 0 || n > 1<<30 || len(all) == most {
 			return nil, false

@@ -264,8 +264,8 @@ func reloadSample(w config.Word) (before, after string, ok bool) {
 	}
 	for _, value := range samples(w) {
 		line := strings.TrimSuffix(w.Name, "*") + " " + value + "\n"
-		if strings.HasSuffix(w.Name, "*") {
-			line = strings.TrimSuffix(w.Name, "*") + "key " + value + "\n"
+		if before0, ok0 := strings.CutSuffix(w.Name, "*"); ok0 {
+			line = before0 + "key " + value + "\n"
 		}
 		a, errA := config.Parse("a", []byte(frame))
 		b, errB := config.Parse("b", []byte(strings.Replace(frame, "address b\n", map[bool]string{true: "", false: "address b\n"}[w.Name == "address"], 1)+line))

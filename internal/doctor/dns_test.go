@@ -124,7 +124,7 @@ func TestAddresses(t *testing.T) {
 				}
 			}
 			got := strings.Join(lines, "\n")
-			for _, part := range strings.Split(got, "(") { // times stand in parentheses
+			for part := range strings.SplitSeq(got, "(") { // times stand in parentheses
 				if time, _, ok := strings.Cut(part, ")"); ok {
 					got = strings.ReplaceAll(got, "("+time+")", "(TIME)")
 				}

@@ -165,7 +165,7 @@ func TestWhatBrokersSay(t *testing.T) {
 			shown := 0
 			report := Examine(t.Context(), o, func(Finding) { shown++ })
 			got := found(report, test.check)
-			for _, word := range strings.Fields(got) {
+			for word := range strings.FieldsSeq(got) {
 				if strings.HasPrefix(word, "zancudo/doctor/") {
 					got = strings.ReplaceAll(got, strings.TrimRight(word, ";."), "zancudo/doctor/ID")
 				}

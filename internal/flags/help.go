@@ -20,7 +20,7 @@ func (c *Command) WriteHelp(w io.Writer, program, version string) error {
 	c.appendUsage(&b, program)
 	if c.Text != "" {
 		b.WriteByte('\n')
-		for _, p := range strings.Split(c.Text, "\n\n") {
+		for p := range strings.SplitSeq(c.Text, "\n\n") {
 			appendWrapped(&b, "", 0, p)
 		}
 	}

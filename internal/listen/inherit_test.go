@@ -36,7 +36,7 @@ func beInherited() error {
 	if pid := os.Getenv("LISTEN_PID"); pid != "" {
 		return fmt.Errorf("the environment still says %s", pid)
 	}
-	for _, name := range strings.Split(os.Getenv("ZANCUDO_TEST_INHERIT"), " ") {
+	for name := range strings.SplitSeq(os.Getenv("ZANCUDO_TEST_INHERIT"), " ") {
 		o := Options{Inherited: in}
 		switch {
 		case strings.HasPrefix(name, "/"):

@@ -339,7 +339,7 @@ func TestText(t *testing.T) {
 		}
 	}
 	line := regexp.MustCompile(`^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[a-z_]+"\})? [0-9.]+)$`)
-	for _, l := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+	for l := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		if !line.MatchString(l) {
 			t.Errorf("%q is no line of the format", l)
 		}
