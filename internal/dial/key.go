@@ -98,8 +98,8 @@ func (t *TLS) decrypt(key []byte) ([]byte, error) {
 	var der []byte
 	kind := block.Type
 	if old {
-		//nolint:staticcheck // deprecated because it does not authenticate; files of this kind exist all the same
-		der, err = x509.DecryptPEMBlock(block, phrase)
+		//lint:ignore SA1019 it does not authenticate; files of this kind exist all the same
+		der, err = x509.DecryptPEMBlock(block, phrase) //nolint:staticcheck // the same for another linter
 	} else {
 		kind = "PRIVATE KEY"
 		der, err = decryptPKCS8(block.Bytes, phrase)

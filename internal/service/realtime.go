@@ -15,10 +15,14 @@ import (
 // the pipe is ordinary Go.
 
 // realtimePipe is the file that the handler writes to, which nobody can hand it.
-var realtimePipe int32 = -1 //nolint:unused // the assembly reads it
+//
+//lint:ignore U1000 the assembly reads it
+var realtimePipe int32 = -1
 
 // onRealtime is the handler. Only the kernel calls it.
-func onRealtime() //nolint:unused // the assembly names it
+//
+//lint:ignore U1000 the assembly names it
+func onRealtime()
 
 // handler is the address of onRealtime.
 func handler() uintptr
