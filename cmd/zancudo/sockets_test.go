@@ -61,16 +61,18 @@ func TestUnixSocket(t *testing.T) {
 // client's address that counts.
 func TestProxyProtocol(t *testing.T) {
 	t.Parallel()
-	v1, v2 := proctest.FreePort(t), proctest.FreePort(t)
+	v1, v2, named := proctest.FreePort(t), proctest.FreePort(t), proctest.FreePort(t)
 	b := broker(t, "-c", write(t, "allow_anonymous true\n"+
 		"listener "+v1+" 127.0.0.1\nenable_proxy_protocol 1\n"+
-		"listener "+v2+" 127.0.0.1\nenable_proxy_protocol 2\nproxy_protocol_v2_require_tls true\n"))
+		"listener "+v2+" 127.0.0.1\nenable_proxy_protocol 2\nproxy_protocol_v2_require_tls true\n"+
+		"listener "+named+" 127.0.0.1\nenable_proxy_protocol 2\nuse_identity_as_username true\nlistener_allow_anonymous false\n"))
 	const signature = "\r\n\r\n\x00\r\nQUIT\n"
 	const ends = "\xc0\x00\x02\x05\x7f\x00\x00\x01\x18\x83\x04\xd2" // 192.0.2.5:6275
-	for _, tt := range []struct{ port, header, remote string }{
-		{v1, "PROXY TCP4 192.0.2.5 127.0.0.1 6275 1234\r\n", "192.0.2.5:6275"},
-		{v1, "PROXY TCP6 2001:db8::5 ::1 6275 1234\r\n", "2001:db8::5:6275"},
-		{v2, signature + "\x21\x11\x00\x14" + ends + "\x20\x00\x05\x01\x00\x00\x00\x01", "192.0.2.5:6275"},
+	for _, tt := range []struct{ port, header, remote, user string }{
+		{v1, "PROXY TCP4 192.0.2.5 127.0.0.1 6275 1234\r\n", "192.0.2.5:6275", ""},
+		{v1, "PROXY TCP6 2001:db8::5 ::1 6275 1234\r\n", "2001:db8::5:6275", ""},
+		{v2, signature + "\x21\x11\x00\x14" + ends + "\x20\x00\x05\x01\x00\x00\x00\x01", "192.0.2.5:6275", ""},
+		{named, signature + "\x21\x11\x00\x1b" + ends + "\x20\x00\x0c\x07\x00\x00\x00\x00\x22\x00\x04pump", "192.0.2.5:6275", ", u'pump'"},
 	} {
 		n := dial(t, "127.0.0.1", tt.port)
 		if _, err := io.WriteString(n, tt.header); err != nil {
@@ -78,9 +80,9 @@ func TestProxyProtocol(t *testing.T) {
 		}
 		c := mqtttest.NewClient(t, n, packet.V311)
 		c.Timeout = patience
-		c.SendText("CONNECT id=behind clean")
+		c.SendText("CONNECT id=behind" + tt.port + " clean")
 		c.Expect("CONNACK")
-		b.wait(&b.stderr, "New client connected from "+tt.remote+" as behind (p4, c1, k0).\n")
+		b.wait(&b.stderr, "New client connected from "+tt.remote+" as behind"+tt.port+" (p4, c1, k0"+tt.user+").\n")
 		c.Close()
 	}
 	for _, tt := range []struct{ port, header, log string }{

@@ -14,6 +14,7 @@ func (p *parser) finish() {
 		c.Listeners = []*Listener{newListener(DefaultPort)}
 	}
 	p.settleDefault()
+	c.Refusals = slices.DeleteFunc(c.Refusals, func(r *Problem) bool { return c.proxied(r.Word) })
 	for i, l := range c.Listeners {
 		p.report(at(p.occupied(l, c.Listeners[:i]), l.File, l.Line))
 		p.report(at(checkSocket(l), l.File, l.Line))
@@ -23,6 +24,18 @@ func (p *parser) finish() {
 	for i, b := range c.Bridges {
 		p.report(at(checkBridge(b, c.Bridges[:i]), b.File, b.Line))
 	}
+}
+
+// proxied reports whether a word about certificates of clients is only given where
+// a proxy tells of them, which needs no TLS of ours.
+func (c *Config) proxied(word string) bool {
+	for _, l := range c.Listeners {
+		given := word == "use_identity_as_username" && l.TLS.UseIdentityAsUsername || word == "require_certificate" && l.TLS.RequireCertificate
+		if given && l.EnableProxyProtocol != 2 {
+			return false
+		}
+	}
+	return word == "use_identity_as_username" || word == "require_certificate"
 }
 
 // settleDefault decides whether there is a default listener that only a word

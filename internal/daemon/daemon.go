@@ -155,7 +155,7 @@ func Warnings(c *config.Config) (all []string) {
 		all = append(all, w.Sentence())
 	}
 	for _, l := range c.Listeners {
-		if l.Protocol != "http_api" && !c.AnonymousOn(l) {
+		if _, closed := listenerOptions(c, l).Authenticator.(nobody); closed && l.Protocol != "http_api" {
 			all = append(all, fmt.Sprintf("Nobody can connect to %v: 'allow_anonymous' is false there, and users come with password files, "+
 				"which are not supported yet. Write 'allow_anonymous true' to let in everybody who can reach it.", l))
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/logs"
 	"github.com/zancudomq/zancudo/packet"
@@ -202,13 +203,13 @@ func (r *reloading) commit() {
 
 // expel disconnects those who have lost the right to be connected.
 func (r *reloading) expel() {
-	was := make(map[place]bool)
+	before := make(map[place]broker.Authenticator)
 	for _, l := range r.old.Listeners {
-		was[placeOf(r.old, l)] = r.old.AnonymousOn(l)
+		before[placeOf(r.old, l)] = listenerOptions(r.old, l).Authenticator
 	}
 	for _, k := range r.kept {
-		if was[k.place] && !r.next.AnonymousOn(k.listener) {
-			k.way.Disconnect(fmt.Errorf("anonymous clients are not allowed any more: %w", packet.NotAuthorized))
+		if now := listenerOptions(r.next, k.listener).Authenticator; now != nil && now != before[k.place] {
+			k.way.Disconnect(fmt.Errorf("who may connect was decided anew: %w", packet.NotAuthorized))
 		}
 	}
 }

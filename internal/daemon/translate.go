@@ -3,10 +3,12 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -45,10 +47,30 @@ func listenerOptions(c *config.Config, l *config.Listener) broker.ListenerOption
 		MountPoint:          l.MountPoint,
 		UsernameAsClientID:  l.UseUsernameAsClientID,
 	}
-	if !c.AnonymousOn(l) {
+	switch {
+	case l.EnableProxyProtocol == 2 && l.TLS.UseIdentityAsUsername:
+		o.Authenticator = certified{}
+	case !c.AnonymousOn(l):
 		o.Authenticator = nobody{}
 	}
 	return o
+}
+
+// certified is an Authenticator of clients whose certificate a proxy has
+// verified: its common name is their user name.
+type certified struct{}
+
+func (certified) Authenticate(_ context.Context, c *broker.ConnectRequest) error {
+	conn := c.Conn
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // a WebSocket
+		conn = wrapped.NetConn()
+	}
+	p, ok := conn.(*listen.Proxied)
+	if !ok || !p.Header.Certificate || p.Header.CommonName == "" {
+		return fmt.Errorf("the proxy tells of no certificate with a common name: %w", packet.BadUserNameOrPassword)
+	}
+	c.Username = p.Header.CommonName
+	return nil
 }
 
 // nobody is an Authenticator that lets nobody in: without allow_anonymous only
