@@ -25,6 +25,7 @@ type Message struct {
 // hands on unaltered.
 type MessageProperties struct {
 	PayloadIsUTF8   bool // Payload Format Indicator 1
+	PayloadIsBytes  bool // Payload Format Indicator 0, which is said though it means as much as none
 	ContentType     string
 	ResponseTopic   string
 	CorrelationData []byte // nil: absent
@@ -61,7 +62,7 @@ func (m *Message) ExpiryInterval(now time.Time) uint32 {
 
 // zero reports whether there is nothing to send.
 func (p *MessageProperties) zero() bool {
-	return p == nil || !p.PayloadIsUTF8 && p.ContentType == "" && p.ResponseTopic == "" &&
+	return p == nil || !p.PayloadIsUTF8 && !p.PayloadIsBytes && p.ContentType == "" && p.ResponseTopic == "" &&
 		p.CorrelationData == nil && len(p.UserProperties) == 0
 }
 
@@ -70,6 +71,7 @@ func (p *MessageProperties) read(l *properties) {
 	switch l.id {
 	case payloadFormatIndicator:
 		p.PayloadIsUTF8 = l.flag("payload format indicator")
+		p.PayloadIsBytes = !p.PayloadIsUTF8
 	case contentType:
 		p.ContentType = l.c.text("content type")
 	case responseTopic:
@@ -88,8 +90,11 @@ func (p *MessageProperties) append(w *writer) {
 	if p.zero() {
 		return
 	}
-	if p.PayloadIsUTF8 {
+	switch { // [MQTT-3.3.2-4]
+	case p.PayloadIsUTF8:
 		w.byteProperty(payloadFormatIndicator, 1)
+	case p.PayloadIsBytes:
+		w.byteProperty(payloadFormatIndicator, 0)
 	}
 	w.textProperty(contentType, p.ContentType)
 	w.textProperty(responseTopic, p.ResponseTopic)

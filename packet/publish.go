@@ -97,7 +97,7 @@ func (p *Publish) propertiesSize() int {
 	if m.zero() {
 		return n
 	}
-	if m.PayloadIsUTF8 {
+	if m.PayloadIsUTF8 || m.PayloadIsBytes {
 		n += 2
 	}
 	if m.ContentType != "" {

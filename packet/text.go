@@ -105,6 +105,7 @@ func (p *MessageProperties) say(t *text, prefix string) {
 		return
 	}
 	t.flag(prefix+"utf8", p.PayloadIsUTF8)
+	t.flag(prefix+"bytes", p.PayloadIsBytes && !p.PayloadIsUTF8)
 	t.text(prefix+"content-type", p.ContentType)
 	t.text(prefix+"response-topic", p.ResponseTopic)
 	if p.CorrelationData != nil {
@@ -330,7 +331,7 @@ func (t *text) name(s string) {
 func (t *text) positional(s string) {
 	t.word()
 	switch s {
-	case "dup", "retain", "utf8", "no-local", "retain-as-published":
+	case "dup", "retain", "utf8", "bytes", "no-local", "retain-as-published":
 		t.quoted(s)
 	default:
 		t.value(s)

@@ -200,7 +200,7 @@ func TestAlsoValid(t *testing.T) {
 		{"property length said though it is zero", v5, "40 04 0007 10 00", "PUBACK 7 0x10"},
 		{"DISCONNECT with an empty list", v5, "e0 02 00 00", "DISCONNECT"},
 		{"AUTH with an empty list", v5, "f0 02 00 00", "AUTH"},
-		{"payload format 0", v5, "30 06 0001 't' 02 01 00", "PUBLISH t"},
+		{"payload format 0", v5, "30 06 0001 't' 02 01 00", "PUBLISH t bytes"},
 		{"what is available said", v5, "20 0b 00 00 08 25 01 28 01 29 01 2a 01", "CONNACK"},
 		{"3.1: reserved byte of CONNACK", v31, "20 02 01 00", "CONNACK"},
 		{"3.1: DUP of SUBSCRIBE", v31, "8a 06 0001 0001 'a' 01", "SUBSCRIBE 1 a qos=1"},

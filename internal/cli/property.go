@@ -50,7 +50,8 @@ var (
 func propertyTable() []property {
 	return []property{
 		{"payload-format-indicator", math.MaxUint8, "publish will", func(c *connection, command string, v value) {
-			c.message(command).PayloadIsUTF8 = v.number == 1
+			m := c.message(command)
+			m.PayloadIsUTF8, m.PayloadIsBytes = v.number == 1, v.number == 0
 		}},
 		{"message-expiry-interval", math.MaxUint32, "publish will", func(c *connection, command string, v value) {
 			if command == "will" {

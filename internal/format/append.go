@@ -70,6 +70,8 @@ func (s *step) property(b []byte, p *packet.Publish) []byte {
 		return s.number(b, uint64(p.MessageExpiry))
 	case s.verb == 'F' && m.PayloadIsUTF8:
 		return s.number(b, 1)
+	case s.verb == 'F' && m.PayloadIsBytes:
+		return s.number(b, 0)
 	case s.verb == 'P':
 		for i, u := range m.UserProperties {
 			if i > 0 {

@@ -80,7 +80,7 @@ func (w *jsonWriter) properties(p *packet.Publish) {
 	if m == nil {
 		m = &packet.MessageProperties{}
 	}
-	if p.TopicAlias == 0 && !p.HasMessageExpiry && len(p.SubscriptionIDs) == 0 && !m.PayloadIsUTF8 &&
+	if p.TopicAlias == 0 && !p.HasMessageExpiry && len(p.SubscriptionIDs) == 0 && !m.PayloadIsUTF8 && !m.PayloadIsBytes &&
 		m.ContentType == "" && m.ResponseTopic == "" && m.CorrelationData == nil && len(m.UserProperties) == 0 {
 		return
 	}
@@ -94,9 +94,13 @@ func (w *jsonWriter) properties(p *packet.Publish) {
 		w.name("message-expiry-interval")
 		w.number(uint64(p.MessageExpiry))
 	}
-	if m.PayloadIsUTF8 {
+	switch {
+	case m.PayloadIsUTF8:
 		w.name("payload-format-indicator")
 		w.number(1)
+	case m.PayloadIsBytes:
+		w.name("payload-format-indicator")
+		w.number(0)
 	}
 	if m.ContentType != "" {
 		w.name("content-type")

@@ -116,6 +116,8 @@ func (r *parser) messageProperty(m *packet.Message, name string, w word) bool {
 	switch name {
 	case "utf8":
 		p.PayloadIsUTF8 = true
+	case "bytes":
+		p.PayloadIsBytes = true
 	case "content-type=":
 		p.ContentType = r.text(w)
 	case "response-topic=":

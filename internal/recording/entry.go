@@ -64,7 +64,7 @@ func (e *Entry) Append(b []byte) []byte {
 // properties are those of a message in JSON, by the specification's names.
 type properties struct {
 	MessageExpiry   *uint32             `json:"message-expiry-interval,omitempty"`
-	PayloadFormat   int                 `json:"payload-format-indicator,omitempty"`
+	PayloadFormat   *int                `json:"payload-format-indicator,omitempty"`
 	ContentType     string              `json:"content-type,omitempty"`
 	ResponseTopic   string              `json:"response-topic,omitempty"`
 	CorrelationData *[]byte             `json:"correlation-data,omitempty"` // in base64
@@ -77,8 +77,11 @@ func (e *Entry) appendProperties(b []byte) []byte {
 		p.MessageExpiry = &e.MessageExpiry
 	}
 	if m := e.Properties; m != nil {
-		if m.PayloadIsUTF8 {
-			p.PayloadFormat = 1
+		switch {
+		case m.PayloadIsUTF8:
+			p.PayloadFormat = new(1)
+		case m.PayloadIsBytes:
+			p.PayloadFormat = new(0)
 		}
 		p.ContentType, p.ResponseTopic = m.ContentType, m.ResponseTopic
 		if m.CorrelationData != nil {
@@ -163,10 +166,13 @@ func (p *properties) into(e *Entry) error {
 	if p.MessageExpiry != nil {
 		e.MessageExpiry, e.HasMessageExpiry = *p.MessageExpiry, true
 	}
-	if p.PayloadFormat < 0 || p.PayloadFormat > 1 {
-		return fmt.Errorf("payload-format-indicator %d is not 0 or 1", p.PayloadFormat)
+	m := &packet.MessageProperties{ContentType: p.ContentType, ResponseTopic: p.ResponseTopic}
+	if n := p.PayloadFormat; n != nil {
+		if *n < 0 || *n > 1 {
+			return fmt.Errorf("payload-format-indicator %d is not 0 or 1", *n)
+		}
+		m.PayloadIsUTF8, m.PayloadIsBytes = *n == 1, *n == 0
 	}
-	m := &packet.MessageProperties{PayloadIsUTF8: p.PayloadFormat == 1, ContentType: p.ContentType, ResponseTopic: p.ResponseTopic}
 	if p.CorrelationData != nil {
 		m.CorrelationData = *p.CorrelationData
 	}
@@ -178,7 +184,7 @@ func (p *properties) into(e *Entry) error {
 			m.UserProperties = append(m.UserProperties, packet.UserProperty{Name: name, Value: value})
 		}
 	}
-	if p.PayloadFormat == 1 || m.ContentType != "" || m.ResponseTopic != "" || m.CorrelationData != nil || len(m.UserProperties) > 0 {
+	if p.PayloadFormat != nil || m.ContentType != "" || m.ResponseTopic != "" || m.CorrelationData != nil || len(m.UserProperties) > 0 {
 		e.Properties = m
 	}
 	return nil

@@ -81,6 +81,7 @@ func (m *model) crash(arg byte) {
 		last := len(d.removed) - 1
 		d.records[d.removed[last].Number] = d.removed[last]
 		d.removed = d.removed[:last]
+		m.revived++
 	}
 	d.removed, d.held = nil, nil
 	m.session = session.New(&m.limits)
@@ -177,7 +178,7 @@ func TestDurableModel(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
-	for range 3000 {
+	for range 1000 {
 		ops := make([]byte, 2+r.IntN(400))
 		for i := range ops {
 			ops[i] = byte(r.Uint32())

@@ -35,7 +35,8 @@ type model struct {
 	open     map[uint16]int // under way on this connection, by identifier: the number
 	received map[uint16]int // QoS 2 that the client has got and not seen released
 
-	store *diary // of a durable session; nil: an ordinary one
+	store   *diary // of a durable session; nil: an ordinary one
+	revived int    // messages that came back in crashes: no limit makes room for them
 }
 
 func newModel(l session.Limits) *model {
@@ -236,7 +237,7 @@ func (m *model) release(id uint16) error {
 
 func (m *model) bounds() error {
 	messages, bytes := m.session.Queued()
-	if l := m.limits; l.MaxQueued > 0 && messages > l.MaxQueued || l.MaxQueuedBytes > 0 && bytes > l.MaxQueuedBytes {
+	if l := m.limits; l.MaxQueued > 0 && messages > l.MaxQueued+m.revived || l.MaxQueuedBytes > 0 && bytes > l.MaxQueuedBytes {
 		return fmt.Errorf("%d messages of %d bytes wait", messages, bytes)
 	}
 	return nil
