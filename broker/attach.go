@@ -18,7 +18,7 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 		return err
 	}
 	for {
-		cl, err := b.lookup(fresh.id, fresh.user)
+		cl, err := b.lookup(fresh.id, fresh.user, b.expiryOf(p))
 		if err == nil && cl.user != fresh.user && !b.options().ShareOwners {
 			err = fmt.Errorf("session belongs to another user: %w", packet.ClientIdentifierNotValid)
 		}
@@ -48,7 +48,7 @@ func (b *Broker) connected(id string) bool {
 }
 
 // lookup finds the client of an identifier, or makes a new one.
-func (b *Broker) lookup(id, user string) (*client, error) {
+func (b *Broker) lookup(id, user string, expiry uint32) (*client, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.life.closed {
@@ -62,6 +62,10 @@ func (b *Broker) lookup(id, user string) (*client, error) {
 	}
 	fresh := &client{broker: b, id: id, user: user}
 	fresh.session = session.New(&b.options().limits)
+	if b.journal != nil && expiry > 0 {
+		fresh.sid = b.journal.nextSession()
+		fresh.session.SetDurable()
+	}
 	fresh.obey(b.options())
 	b.clients[id] = fresh
 	return fresh, nil
@@ -111,7 +115,9 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *co
 	}
 	if cl.met && (p.CleanStart || cl.conn != nil && cl.session.Expiry() == 0) { // [MQTT-3.1.2-4]
 		old = cl.conn // end forgets it
-		return old, false, cl.end()
+		left = cl.end()
+		left.replaced = true
+		return old, false, left
 	}
 	left = &remains{absence: cl.absence}
 	if old = cl.conn; old != nil && cl.session.Will != nil && cl.session.Will.DelayInterval == 0 {
@@ -119,6 +125,7 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *co
 	}
 	ack.SessionPresent = cl.met // [MQTT-3.2.2-3]
 	cl.conn, cl.met, cl.absence = c, true, nil
+	cl.epoch++
 	c.client = cl
 	c.attached.Store(true)
 	cl.session.Attach(p, &c.rules.terms)
@@ -159,12 +166,23 @@ type remains struct {
 	orphans       []session.Orphan
 	absence       *absence // that is over
 	ended         bool
+	replaced      bool // by that of a client that wanted to begin anew
+
+	// Of a durable session: what the store has of it.
+	finished  []session.Ended
+	bodies    []uint64
+	pagedFrom uint64 // the first message that only the store has
+	paged     int    // how many there are
 }
 
 // end ends the session. The client is locked; bury does the rest.
 func (cl *client) end() *remains {
 	left := &remains{
 		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), absence: cl.absence, ended: true,
+	}
+	if cl.sid != 0 {
+		left.finished, left.bodies = cl.session.TakeEnded(), cl.session.Bodies()
+		left.pagedFrom, left.paged = cl.session.Paged()
 	}
 	cl.gone, cl.conn, cl.replay, cl.absence = true, nil, nil, nil
 	cl.session.Discard() // a retained message may hold on to its publisher
@@ -193,6 +211,9 @@ func (b *Broker) bury(cl *client, old *conn, left *remains) {
 	if left.will != nil {
 		b.publishWill(cl, left.will)
 	}
+	if left.ended {
+		b.erase(cl, left)
+	}
 }
 
 // adopt gives orphans to the other members of their shares.
@@ -210,9 +231,9 @@ func (b *Broker) adopt(orphans []session.Orphan) {
 		}
 		s.delivery.Own(o.Message, 1)
 		b.deliverShared(s, sh, nil)
-		s.delivery.Release()
+		b.conclude(s)
 	}
-	b.settle(s)
+	_ = b.settle(s)
 }
 
 // dismiss ends a connection whose session was taken over [MQTT-3.1.4-3]; old

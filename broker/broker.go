@@ -30,6 +30,7 @@ type Broker struct {
 	retained retainedMessages
 	clock    *alarm.Clock
 	stats    stats
+	journal  *journal // nil: nothing is stored
 
 	mu        sync.Mutex // guards what follows
 	clients   map[string]*client
@@ -46,6 +47,7 @@ func New(o Options) *Broker {
 		clients: make(map[string]*client), listeners: make(map[*net.Listener]*Listener), entrances: make(map[*Listener]struct{}),
 	}
 	b.settings.Store(newSettings(o))
+	b.journal = newJournal(o.Store)
 	b.main = b.Listener(ListenerOptions{})
 	b.retained.broker = b
 	b.context, b.cancel = context.WithCancel(context.Background())
@@ -61,7 +63,8 @@ func (b *Broker) options() *settings { return b.settings.Load() }
 
 // Change puts other options in the place of those of New, while clients are
 // served. Nobody is disconnected: what a client was told in its CONNACK holds
-// until it connects again, and what exceeds a limit already stays.
+// until it connects again, and what exceeds a limit already stays; the
+// Store is that of New.
 func (b *Broker) Change(o Options) {
 	fresh := newSettings(o)
 	b.mu.Lock()

@@ -3,6 +3,7 @@ package broker
 import (
 	"net"
 	"sync"
+	"time"
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -13,6 +14,7 @@ import (
 type client struct {
 	broker   *Broker
 	id, user string
+	sid      uint64                // what its facts are stored under; zero: they are not
 	inline   func(*packet.Message) // instead of a session: a subscriber in this process
 
 	mu      sync.Mutex // guards what follows, and conn.out
@@ -21,7 +23,10 @@ type client struct {
 	met     bool  // it has been connected
 	gone    bool  // the session has ended
 	replay  []*replay
-	absence *absence // nil while connected
+	absence *absence  // nil while connected
+	since   time.Time // when it was disconnected
+	epoch   uint64    // counts what changes in the stored fact
+	owing   []Fact    // what the store has refused and must have before the client goes on
 }
 
 // Client is a read-only view of a client.
@@ -131,6 +136,12 @@ func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, re
 		outcome = cl.session.PushRetained(out, s.now, &s.delivery, sub)
 	} else {
 		outcome = cl.session.Push(out, s.now, &s.delivery, sub)
+	}
+	if outcome == session.Held {
+		s.batch.obligations = append(s.batch.obligations, obligation{cl, cl.session.LastHeld()})
+	}
+	if cl.sid != 0 {
+		s.batch.forgetQueued(cl.broker.journal, cl.sid, cl.session.TakeEnded())
 	}
 	if c != nil && c.claim() {
 		s.crowd = s.crowd || origin != c.feeder

@@ -194,7 +194,9 @@ func (c *conn) process(in []byte) (err error) {
 		c.active.Store(int64(s.now.Sub(c.broker.started)))
 	}
 	s.counts.bytes += uint64(len(in) - len(rest))
-	c.commit(s)
+	if failed := c.commit(s); err == nil {
+		err = failed
+	}
 	c.keep(rest)
 	if c.overdue {
 		c.waitForRelief()
@@ -208,6 +210,7 @@ func (c *conn) guard(s *scratch, p packet.Packet) (err error) {
 		if r := recover(); r != nil {
 			c.broker.options().Logger.Error("packet handler panicked", "client", c.id(), "packet", p.Type().String(),
 				"err", r, "stack", string(debug.Stack()))
+			c.broker.conclude(s) // some may have got the message
 			err = fmt.Errorf("internal error: %w", packet.UnspecifiedError)
 		}
 	}()
@@ -284,15 +287,22 @@ func (c *conn) reply(s *scratch, p packet.Packet) {
 
 // commit is the commit point: what the packets of one read depend on is
 // settled, so their answers leave, and the messages they carried are flushed.
-func (c *conn) commit(s *scratch) {
-	if len(s.replies) > 0 {
-		c.commitReplies(s)
-	}
+// The error ends the connection.
+func (c *conn) commit(s *scratch) error {
+	err := c.commitReplies(s)
 	s.answered = 0
-	c.broker.settle(s)
+	_ = c.broker.settle(s)
+	return err
 }
 
-func (c *conn) commitReplies(s *scratch) {
+func (c *conn) commitReplies(s *scratch) (err error) {
+	_ = c.store(s)
+	if err = s.indebted; err != nil {
+		s.indebted = nil
+	}
+	if len(s.replies) == 0 {
+		return err
+	}
 	if c.client.current(c) {
 		c.feed()
 		c.out.Append(s.replies)
@@ -304,6 +314,76 @@ func (c *conn) commitReplies(s *scratch) {
 		}
 	}
 	s.replies = s.replies[:0]
+	return err
+}
+
+// store appends what was collected to the store. If that fails the answers that
+// depend on it are taken back.
+func (c *conn) store(s *scratch) error {
+	failure := c.broker.record(s)
+	if failure != nil && c.client != nil {
+		if err := c.retract(s, failure); err != nil {
+			s.indebted = err
+		}
+	}
+	s.batch.dependents = s.batch.dependents[:0]
+	return failure
+}
+
+// replyIfStored is reply for an answer that depends on the store.
+func (c *conn) replyIfStored(s *scratch, p packet.Packet, id uint16, number uint64) {
+	from := len(s.replies)
+	c.reply(s, p)
+	s.batch.dependents = append(s.batch.dependents, dependent{from: from, to: len(s.replies), kind: p.Type(), id: id, number: number})
+}
+
+// retract takes back the answers that depend on what was not stored. A client of
+// MQTT 5.0 is told that its message is refused, others send it again one day.
+// What could not be stored of a message of QoS 2 on its way has to be before
+// the client goes on: that ends the connection.
+func (c *conn) retract(s *scratch, failure error) (err error) {
+	replies, at := append([]byte(nil), s.replies...), 0
+	s.replies = s.replies[:0]
+	cl := c.client
+	for _, d := range s.batch.dependents {
+		s.replies = append(s.replies, replies[at:d.from]...)
+		at = d.to
+		ack := packet.Ack{PacketID: d.id, ReasonCode: reasonOf(failure).In(d.kind)}
+		switch d.kind {
+		case packet.PUBREL, packet.PUBCOMP:
+			cl.owe(&d)
+			err = failure
+			continue
+		case packet.PUBREC:
+			cl.mu.Lock()
+			cl.session.Forget(d.id)
+			cl.mu.Unlock()
+		default:
+		}
+		if c.version != packet.V5 {
+			continue
+		}
+		if d.kind == packet.PUBREC {
+			c.reply(s, &packet.Pubrec{Ack: ack})
+		} else {
+			c.reply(s, &packet.Puback{Ack: ack})
+		}
+	}
+	s.replies = append(s.replies, replies[at:]...)
+	return err
+}
+
+// owe notes what the store must have before the client goes on.
+func (cl *client) owe(d *dependent) {
+	var w batch
+	if d.kind == packet.PUBREL {
+		w.release(cl.sid, d.number)
+	} else {
+		w.received(cl.sid, d.id)
+	}
+	cl.mu.Lock()
+	cl.owing = append(cl.owing, w.facts...)
+	cl.mu.Unlock()
 }
 
 // hangUp closes the connection. There is nobody to tell that it failed.

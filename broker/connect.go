@@ -151,6 +151,9 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 		return err
 	}
 	b.arrived(c)
+	if err := c.saveSession(p); err != nil {
+		return err
+	}
 	c.molt = true
 	c.watch(s.now)
 	s.touched = append(s.touched, c)
@@ -166,6 +169,29 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 		f((*Client)(c.client))
 	}
 	return nil
+}
+
+// saveSession stores that the client is connected. One that cannot go on before
+// the store has taken something is not welcome until it has.
+func (c *conn) saveSession(p *packet.Connect) error {
+	d := Eventually
+	if p.Will != nil {
+		d = Durable
+	}
+	err := c.client.save(d)
+	if err == nil {
+		return nil
+	}
+	c.broker.options().Logger.Warn("session was not stored", "client", c.client.id, "err", err)
+	if !c.client.indebted() {
+		return nil
+	}
+	c.client.mu.Lock()
+	_, buf := c.out.Take()
+	c.client.mu.Unlock()
+	returnBuffer(buf)
+	c.hangUp()
+	return err
 }
 
 // connack is the CONNACK of a client that is welcome; SessionPresent is for

@@ -13,6 +13,7 @@ import (
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/memnet"
 	"github.com/zancudomq/zancudo/internal/mqtttest"
+	"github.com/zancudomq/zancudo/internal/store/storetest"
 	"github.com/zancudomq/zancudo/packet"
 	"github.com/zancudomq/zancudo/topic"
 )
@@ -24,9 +25,31 @@ func TestDialogues(t *testing.T) {
 	mqtttest.Run(t, "testdata/dialogues/*.txt", serveDialogue)
 }
 
+// TestDurableDialogues plays them with a store: nobody can tell the difference.
+func TestDurableDialogues(t *testing.T) {
+	t.Parallel()
+	mqtttest.Run(t, "testdata/dialogues/*.txt", func(t *testing.T, l *memnet.Listener, options []mqtttest.Option) (stop func()) {
+		t.Helper()
+		return serveDialogueWith(t, broker.Options{Store: openMemory(t, &storetest.Memory{})}, l, options)
+	})
+}
+
+func openMemory(t *testing.T, m *storetest.Memory) broker.Store {
+	t.Helper()
+	s, err := m.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func serveDialogue(t *testing.T, l *memnet.Listener, options []mqtttest.Option) (stop func()) {
 	t.Helper()
-	o := broker.Options{}
+	return serveDialogueWith(t, broker.Options{}, l, options)
+}
+
+func serveDialogueWith(t *testing.T, o broker.Options, l *memnet.Listener, options []mqtttest.Option) (stop func()) {
+	t.Helper()
 	plugs := &plugs{}
 	for _, option := range options {
 		if err := setOption(&o, plugs, option.Key, option.Value); err != nil {

@@ -209,5 +209,13 @@ func (c *conn) onAlarm(t time.Time) {
 		c.broker.clock.Set(&c.alarm, t.Add(left))
 		return
 	}
-	c.kick(fmt.Errorf("nothing received for %v: %w", c.patience(), packet.KeepAliveTimeout))
+	silent := fmt.Errorf("nothing received for %v: %w", c.patience(), packet.KeepAliveTimeout)
+	if c.broker.journal == nil {
+		c.kick(silent)
+		return
+	}
+	c.broker.spawn(func() { // the clock does not wait for the store
+		defer c.rescue()
+		c.kick(silent)
+	})
 }

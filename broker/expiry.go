@@ -29,15 +29,21 @@ func (a *absence) next() time.Time {
 // stops. It reports whether c was still the client's connection.
 func (b *Broker) detach(c *conn, keepWill bool) bool {
 	cl := c.client
+	hadWill := cl.hasWill()
 	left, away, was := cl.leave(c, keepWill && b.context.Err() == nil)
 	if !was {
 		return false
 	}
 	b.left(c)
+	durability := Eventually
+	if hadWill {
+		durability = Durable
+	}
 	if left != nil {
 		b.bury(cl, nil, left)
 	}
 	if away != nil {
+		cl.keep(durability)
 		cl.await(away)
 	}
 	return true
@@ -59,12 +65,14 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 		return cl.end(), nil, true
 	}
 	cl.conn = nil
+	cl.epoch++
 	cl.session.Detach()
 	cl.pauseReplay()
 	away = &absence{}
 	away.alarm.Ring = cl.onAlarm
 	cl.absence = away
 	t := now()
+	cl.since = t
 	if expires {
 		away.endAt = t.Add(life)
 	}
@@ -75,6 +83,23 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 		away.willAt = t.Add(time.Duration(will.DelayInterval) * time.Second)
 	}
 	return left, away, true
+}
+
+func (cl *client) hasWill() bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.session.Will != nil
+}
+
+// keep is save where nobody can be told that it failed. A broker that stops
+// leaves the facts as they are: its clients did not go.
+func (cl *client) keep(d Durability) {
+	if cl.broker.context.Err() != nil {
+		return
+	}
+	if err := cl.save(d); err != nil {
+		cl.broker.options().Logger.Warn("session was not stored", "client", cl.id, "err", err)
+	}
 }
 
 // await sets the alarm of an absent client.
@@ -99,6 +124,14 @@ func (cl *client) is(away *absence) bool {
 // onAlarm publishes the will, or ends the session, of a client that has not
 // come back.
 func (cl *client) onAlarm(t time.Time) {
+	if cl.broker.journal == nil {
+		cl.ring(t)
+		return
+	}
+	cl.broker.spawn(func() { cl.ring(t) }) // the clock does not wait for the store
+}
+
+func (cl *client) ring(t time.Time) {
 	b := cl.broker
 	defer func() {
 		if r := recover(); r != nil { // of a plug that a will asks
@@ -113,6 +146,9 @@ func (cl *client) onAlarm(t time.Time) {
 		}
 	}
 	if away != nil {
+		if left != nil {
+			cl.keep(Eventually)
+		}
 		cl.await(away)
 	}
 }
@@ -130,6 +166,7 @@ func (cl *client) due(t time.Time) (left *remains, away *absence) {
 	if !away.willAt.IsZero() && !t.Before(away.willAt) {
 		left = &remains{will: cl.session.Will}
 		cl.session.Will, away.willAt = nil, time.Time{}
+		cl.epoch++
 	}
 	return left, away
 }

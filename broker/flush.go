@@ -128,6 +128,12 @@ func (c *conn) leave(shared [][]byte, buf []byte) {
 func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
 	cl := c.client
 	c.pump()
+	unread := false
+	if cl.sid != 0 {
+		for more := true; more; {
+			more, unread = c.page()
+		}
+	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.conn == c && cl.session.Waiting() {
@@ -146,6 +152,9 @@ func (c *conn) take() (shared [][]byte, buf []byte, ok bool) {
 	returnBuffer(buf)
 	if cl.conn == c && len(cl.replay) > 0 && cl.session.Room(&c.out) {
 		return nil, nil, true // the next retained message has come between
+	}
+	if _, missing := cl.session.Missing(); missing > 0 && cl.conn == c && !unread {
+		return nil, nil, true // more has been sent meanwhile
 	}
 	c.writing = false
 	if c.closing {

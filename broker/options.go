@@ -20,6 +20,10 @@ type Options struct {
 	Authorizer Authorizer
 	// Interceptors see each message of a client, in order.
 	Interceptors []Interceptor
+	// Store keeps sessions and retained messages through restarts; nil: they end
+	// with the broker. It is to be empty, or read by Restore first. Whoever opened
+	// it closes it, after the broker.
+	Store Store
 	// Trace is told what happens; nil: nobody.
 	Trace *Trace
 	// Logger takes what an operator wants to know; nil: nothing is logged.
@@ -40,6 +44,11 @@ type Options struct {
 	MaxQueued int
 	// MaxQueuedBytes bounds their payload bytes (16 MiB).
 	MaxQueuedBytes int
+	// MaxLoaded is how many of those of a session in the Store are in memory too
+	// (256); the rest is read when its turn comes.
+	MaxLoaded int
+	// MaxLoadedBytes bounds their payload bytes (512 KiB).
+	MaxLoadedBytes int
 	// MaxPendingBytes is how much may wait for the socket of a client that
 	// reads slowly before it loses messages of QoS 0 (1 MiB).
 	MaxPendingBytes int
@@ -161,6 +170,8 @@ func (o *Options) setDefaults() {
 		{&o.MaxInflightBytes, math.MaxInt},
 		{&o.MaxQueued, 1000},
 		{&o.MaxQueuedBytes, 16 << 20},
+		{&o.MaxLoaded, 256},
+		{&o.MaxLoadedBytes, 512 << 10},
 		{&o.MaxPendingBytes, 1 << 20},
 		{&o.MaxRetained, 100_000},
 		{&o.MaxRetainedBytes, 256 << 20},
@@ -208,6 +219,8 @@ func (o *Options) sessionLimits() session.Limits {
 		MaxInflightBytes: none(o.MaxInflightBytes),
 		MaxQueued:        none(o.MaxQueued),
 		MaxQueuedBytes:   none(o.MaxQueuedBytes),
+		MaxLoaded:        o.MaxLoaded,
+		MaxLoadedBytes:   o.MaxLoadedBytes,
 		MaxPending:       none(o.MaxPendingBytes),
 		QueueQoS0:        o.QueueQoS0,
 		UpgradeQoS:       o.UpgradeQoS,

@@ -25,7 +25,10 @@ func (c *conn) handlePublish(s *scratch, p *packet.Publish) error {
 	if err != nil {
 		return err
 	}
+	w := &s.batch
+	before := len(w.facts) + len(w.retained)
 	code := packet.Success
+	s.unstored = false
 	switch {
 	case fresh && p.QoS == packet.ExactlyOnce:
 		code, err = c.publishOnce(s, p)
@@ -35,7 +38,23 @@ func (c *conn) handlePublish(s *scratch, p *packet.Publish) error {
 	if err != nil {
 		return err
 	}
+	if s.unstored && c.version != packet.V5 {
+		c.forget(p)
+		return nil // it sends it again one day
+	}
+	once := p.QoS == packet.ExactlyOnce && c.client.sid != 0
+	if once && fresh && !code.Failed() {
+		w.receive(c.client.sid, p.PacketID)
+	}
+	from := len(s.replies)
 	c.acknowledge(s, p, code)
+	if p.QoS > packet.AtMostOnce && !code.Failed() && (once || len(w.facts)+len(w.retained) > before) {
+		kind := packet.PUBACK
+		if p.QoS == packet.ExactlyOnce {
+			kind = packet.PUBREC
+		}
+		w.dependents = append(w.dependents, dependent{from: from, to: len(s.replies), kind: kind, id: p.PacketID})
+	}
 	return nil
 }
 
@@ -128,9 +147,13 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 		}
 		m = replaced
 	}
+	if err := b.mustRefuse(s, c.client, m, targets); err != nil {
+		s.unstored = true
+		return c.denied(s, p, err), nil
+	}
 	s.delivery.Borrow(m, len(targets))
 	matched, err := b.route(s, c.client, targets)
-	s.delivery.Release()
+	b.conclude(s)
 	switch {
 	case err != nil:
 		return c.denied(s, p, err), nil
@@ -223,11 +246,18 @@ func (c *conn) handlePubrel(s *scratch, p *packet.Pubrel) error {
 	if !c.client.current(c) {
 		return packet.SessionTakenOver
 	}
+	had := c.client.session.Receiving()
 	answer, counted := c.client.session.Pubrel(p)
+	released := c.client.session.Receiving() < had
 	c.client.mu.Unlock()
 	s.pubcomp = answer
 	if counted {
 		s.answered++
+	}
+	if released && c.client.sid != 0 {
+		s.batch.received(c.client.sid, p.PacketID)
+		c.replyIfStored(s, &s.pubcomp, p.PacketID, 0)
+		return nil
 	}
 	c.reply(s, &s.pubcomp)
 	return nil
@@ -254,14 +284,24 @@ func (c *conn) applyAck(s *scratch, p packet.Packet) (claimed bool) {
 	case *packet.Puback:
 		state.Puback(out, s.now, p)
 	case *packet.Pubrec:
-		if answer, _, ok := state.Pubrec(out, s.now, p); ok {
+		if answer, number, ok := state.Pubrec(out, s.now, p); ok {
 			s.pubrel = answer
-			c.reply(s, &s.pubrel)
+			if number > 0 {
+				s.batch.release(c.client.sid, number)
+				c.replyIfStored(s, &s.pubrel, p.PacketID, number)
+			} else {
+				c.reply(s, &s.pubrel)
+			}
 		}
 	case *packet.Pubcomp:
 		state.Pubcomp(out, s.now, p)
 	}
 	more := len(c.client.replay) > 0 && state.Room(out)
+	if sid := c.client.sid; sid != 0 {
+		s.batch.forgetQueued(c.broker.journal, sid, state.TakeEnded())
+		_, missing := state.Missing()
+		more = more || missing > 0
+	}
 	claimed = c.claim()
 	if more && !c.writing {
 		c.writing, claimed = true, true

@@ -104,12 +104,15 @@ func (r *retainedMessages) sweep(but *retained) bool {
 
 // remove removes messages that have not been replaced. The lock is held.
 func (r *retainedMessages) remove(expired []*retained) {
+	var gone []string
 	for _, m := range expired {
 		if current, ok := r.names.Get(m.message.Topic); ok && current == m {
 			r.names.Delete(m.message.Topic)
 			r.count(m.message, -1)
+			gone = append(gone, m.message.Topic)
 		}
 	}
+	r.broker.forgetRetained(gone)
 }
 
 // match finds the messages that match a filter and were stored after one and up
@@ -138,6 +141,14 @@ func (r *retainedMessages) find(filter string, after, upTo uint64) (found, expir
 		}
 	}
 	return found, expired
+}
+
+// current is the retained message of a topic; nil: there is none.
+func (r *retainedMessages) current(topic string) *retained {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	m, _ := r.names.Get(topic)
+	return m
 }
 
 // last is the order of the message that was stored last; zero: there is none.
@@ -237,10 +248,10 @@ func (c *conn) pump() {
 		}
 		s.delivery.Own(m.message, 1)
 		c.client.deliver(s, sub, nil, true)
-		s.delivery.Release()
+		c.broker.conclude(s)
 	}
 	if s != nil {
-		c.broker.settle(s) // a connection that took over meanwhile
+		_ = c.broker.settle(s) // a connection that took over meanwhile
 		returnScratch(s)
 	}
 }

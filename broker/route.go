@@ -17,6 +17,7 @@ func (b *Broker) route(s *scratch, origin *client, targets []target) (matched bo
 		if err := b.retained.store(s.delivery.Keep(), origin); err != nil {
 			return false, err
 		}
+		b.noteRetained(s)
 		// Who has subscribed since the targets were collected may have looked
 		// for retained messages too early.
 		s.targets = b.resolve(s.targets[:0], s.delivery.Message().Topic)
@@ -88,8 +89,10 @@ func (b *Broker) publishMessage(m *packet.Message, origin *client) error {
 	s.targets = b.resolve(s.targets[:0], m.Topic)
 	s.delivery.Own(m, len(s.targets))
 	_, err := b.route(s, origin, s.targets)
-	s.delivery.Release()
-	b.settle(s)
+	b.conclude(s)
+	if failed := b.settle(s); err == nil {
+		err = failed
+	}
 	return err
 }
 
@@ -121,8 +124,10 @@ func mergeOverlapping(targets []target) []target {
 	return merged
 }
 
-// settle sends what s has collected and adds up what it has counted.
-func (b *Broker) settle(s *scratch) {
+// settle stores and sends what s has collected and adds up what it has counted.
+// The error is the store's.
+func (b *Broker) settle(s *scratch) error {
+	err := b.record(s)
 	if s.crowd {
 		runtime.Gosched() // let the other publishers that are ready join the write
 		s.crowd = false
@@ -131,6 +136,7 @@ func (b *Broker) settle(s *scratch) {
 	clear(s.touched)
 	s.touched = s.touched[:0]
 	b.stats.add(&s.counts)
+	return err
 }
 
 // dropReasons say why a message was dropped.

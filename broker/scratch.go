@@ -28,9 +28,12 @@ type scratch struct {
 	touched  []*conn // claimed by deliver, to be flushed
 	crowd    bool    // others than this publisher feed one of touched
 	counts   counts
+	batch    batch // for the store
+	indebted error // the client must not go on before the store works; nil: it may
+	unstored bool  // the message that is handled cannot be stored
 }
 
-var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, readBuffer)} }}
+var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, readBuffer), batch: batch{durability: Eventually}} }}
 
 func borrowScratch() *scratch { return scratches.Get().(*scratch) }
 

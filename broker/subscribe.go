@@ -25,9 +25,11 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 		return err
 	}
 	var replays []*replay
+	var made []change
 	for i := range p.Subscriptions {
 		wanted := &p.Subscriptions[i]
-		sub, existed, err := c.subscribe(subs[i])
+		sub, old, err := c.subscribe(subs[i])
+		existed := old != nil
 		if errors.Is(err, packet.SessionTakenOver) {
 			return err
 		}
@@ -39,6 +41,7 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 			c.broker.options().Logger.Info("subscription refused", "client", c.client.id, "filter", wanted.Filter, "err", err)
 			continue
 		}
+		made = append(made, change{i, sub, old})
 		c.logSubscribed(sub)
 		ack.ReasonCodes[i] = packet.ReasonCode(sub.QoS)
 		if sub.Share == "" && (wanted.RetainHandling == packet.SendRetained || wanted.RetainHandling == packet.SendRetainedIfNew && !existed) {
@@ -47,12 +50,60 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 			}
 		}
 	}
+	if err := c.storeSubscriptions(s, made); err != nil {
+		c.undo(ack, made, err)
+		replays = nil
+	}
 	c.reply(s, ack)
-	c.commitReplies(s) // before any message that the subscriptions bring
+	if err := c.commitReplies(s); err != nil { // before any message that the subscriptions bring
+		return err
+	}
 	if len(replays) > 0 {
 		c.startReplay(s, replays)
 	}
 	return nil
+}
+
+// change is a subscription that a SUBSCRIBE has made.
+type change struct {
+	at       int // in the packet
+	sub, old *session.Subscription
+}
+
+// storeSubscriptions stores the subscriptions of a durable session, with all that
+// has waited for it.
+func (c *conn) storeSubscriptions(s *scratch, made []change) error {
+	if c.client.sid == 0 || len(made) == 0 {
+		return nil
+	}
+	for _, m := range made {
+		start := len(s.batch.bytes)
+		s.batch.bytes = append(factKey(s.batch.bytes, keySubscription, c.client.sid), m.sub.Filter...)
+		middle := len(s.batch.bytes)
+		s.batch.bytes = appendSubscription(s.batch.bytes, m.sub)
+		s.batch.add(start, middle)
+	}
+	s.batch.mustLast()
+	return c.store(s)
+}
+
+// undo takes back subscriptions that were not stored.
+func (c *conn) undo(ack *packet.Suback, made []change, failure error) {
+	cl := c.client
+	for i := len(made) - 1; i >= 0; i-- {
+		m := &made[i]
+		ack.ReasonCodes[m.at] = reasonOf(failure).In(packet.SUBACK)
+		if !cl.current(c) {
+			return
+		}
+		if cl.session.Unsubscribe(m.sub.Filter); m.old != nil {
+			cl.session.Subscribe(m.old)
+		}
+		cl.stopReplay(m.sub, m.old)
+		cl.mu.Unlock()
+		c.broker.index.replace(cl, m.sub, m.old)
+	}
+	c.broker.options().Logger.Warn("subscriptions were not stored", "client", cl.id, "err", failure)
 }
 
 // wish is what one filter of a SUBSCRIBE asks for, or why it cannot be had.
@@ -107,24 +158,24 @@ func (r *rules) mount(filter string) string {
 }
 
 // subscribe makes or replaces one subscription.
-func (c *conn) subscribe(w wish) (sub *session.Subscription, existed bool, err error) {
+func (c *conn) subscribe(w wish) (sub, old *session.Subscription, err error) {
 	b, cl, sub := c.broker, c.client, w.sub
 	if w.err != nil {
-		return nil, false, w.err
+		return nil, nil, w.err
 	}
 	if auth := b.options().Authorizer; auth != nil {
 		if err := auth.Authorize((*Client)(cl), Subscribe, sub.Filter); err != nil {
-			return nil, false, withReason(err, packet.NotAuthorized)
+			return nil, nil, withReason(err, packet.NotAuthorized)
 		}
 	}
 	if !cl.current(c) {
-		return nil, false, packet.SessionTakenOver
+		return nil, nil, packet.SessionTakenOver
 	}
 	if len(cl.session.Subscriptions()) >= b.options().MaxSubscriptions && !cl.session.SubscribedTo(sub.Filter) {
 		cl.mu.Unlock()
-		return nil, false, fmt.Errorf("more than %d subscriptions: %w", b.options().MaxSubscriptions, packet.QuotaExceeded)
+		return nil, nil, fmt.Errorf("more than %d subscriptions: %w", b.options().MaxSubscriptions, packet.QuotaExceeded)
 	}
-	old := cl.session.Subscribe(sub)
+	old = cl.session.Subscribe(sub)
 	if w.retain == packet.SendRetained {
 		cl.stopReplay(old, nil) // it begins anew
 	} else {
@@ -135,7 +186,7 @@ func (c *conn) subscribe(w wish) (sub *session.Subscription, existed bool, err e
 	if !cl.subscribed(sub) { // not any more: who took it away may have looked before the index knew
 		b.index.replace(cl, sub, nil)
 	}
-	return sub, old != nil, nil
+	return sub, old, nil
 }
 
 func (cl *client) subscribed(sub *session.Subscription) bool {
@@ -149,13 +200,22 @@ func (cl *client) subscribed(sub *session.Subscription) bool {
 func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 	c.molt = true
 	ack := &packet.Unsuback{PacketID: p.PacketID, ReasonCodes: make([]packet.ReasonCode, len(p.Filters))}
-	for i, filter := range p.Filters {
-		switch err := session.CheckFilter(filter); {
-		case errors.Is(err, packet.MalformedPacket): // [MQTT-4.7.1-1]
-			return err
-		case err == nil && c.rules.MountPoint != "":
-			filter = c.rules.mount(filter)
+	filters, err := c.mounted(p.Filters)
+	if err != nil {
+		return err
+	}
+	if err := c.storeUnsubscribed(s, filters); err != nil {
+		c.broker.options().Logger.Warn("unsubscription was not stored", "client", c.client.id, "err", err)
+		if c.version != packet.V5 {
+			return nil // it has no way to say no
 		}
+		for i := range filters {
+			ack.ReasonCodes[i] = reasonOf(err).In(packet.UNSUBACK)
+		}
+		c.reply(s, ack)
+		return nil
+	}
+	for i, filter := range filters {
 		if !c.client.current(c) {
 			return packet.SessionTakenOver
 		}
@@ -171,4 +231,34 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 	}
 	c.reply(s, ack)
 	return nil
+}
+
+// mounted are filters with the mount point; one that is malformed is an error.
+func (c *conn) mounted(filters []string) ([]string, error) {
+	mounted := make([]string, len(filters))
+	for i, filter := range filters {
+		switch err := session.CheckFilter(filter); {
+		case errors.Is(err, packet.MalformedPacket): // [MQTT-4.7.1-1]
+			return nil, err
+		case err == nil && c.rules.MountPoint != "":
+			filter = c.rules.mount(filter)
+		}
+		mounted[i] = filter
+	}
+	return mounted, nil
+}
+
+// storeUnsubscribed removes subscriptions of a durable session from the store,
+// with all that has waited for it.
+func (c *conn) storeUnsubscribed(s *scratch, filters []string) error {
+	if c.client.sid == 0 {
+		return nil
+	}
+	for _, filter := range filters {
+		start := len(s.batch.bytes)
+		s.batch.bytes = append(factKey(s.batch.bytes, keySubscription, c.client.sid), filter...)
+		s.batch.remove(start)
+	}
+	s.batch.mustLast()
+	return c.store(s)
 }

@@ -251,3 +251,29 @@ func (s *Session) end(e *entry) {
 		s.ended = append(s.ended, Ended{e.number, e.body})
 	}
 }
+
+// Bodies are what the messages of the session in memory have apart in the store,
+// but for those that are being stored.
+func (s *Session) Bodies() (bodies []uint64) {
+	q := s.sending
+	if q == nil {
+		return nil
+	}
+	note := func(e *entry) {
+		if e.body != 0 {
+			bodies = append(bodies, e.body)
+		}
+	}
+	for i := range q.window.len() {
+		note(&q.window.at(i).entry)
+	}
+	for i := range q.queue.len() {
+		note(q.queue.at(i))
+	}
+	for i := range q.held.len() {
+		if h := q.held.at(i); h.stored {
+			note(&h.entry)
+		}
+	}
+	return bodies
+}

@@ -1,0 +1,223 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// maxPatience bounds how long a will waits for a client that was connected when
+// the broker stopped.
+const maxPatience = time.Minute
+
+// fact is the session as it is stored. The client is locked.
+func (cl *client) fact() *sessionFact {
+	f := &sessionFact{id: cl.id, user: cl.user, expiry: cl.session.Expiry(), will: cl.session.Will, since: cl.since}
+	if c := cl.conn; c != nil {
+		f.connected, f.patience = true, maxPatience
+		if c.keepAlive > 0 {
+			f.patience = min(c.patience(), maxPatience)
+		}
+	}
+	if cl.absence != nil {
+		f.willAt = cl.absence.willAt
+	}
+	return f
+}
+
+// save stores what is known of a durable session, with what it still owes to the
+// store. It changes while that lasts: then it is stored again.
+func (cl *client) save(d Durability) error {
+	if cl.sid == 0 {
+		return nil
+	}
+	for {
+		w, owing, epoch, err := cl.draft()
+		if w == nil || err != nil {
+			return err
+		}
+		if len(owing) > 0 {
+			d = Durable
+		}
+		err = cl.broker.append(w.facts, d)
+		cl.mu.Lock()
+		gone, same := cl.gone, cl.epoch == epoch
+		if err != nil {
+			cl.owing = append(owing, cl.owing...)
+		}
+		cl.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case gone:
+			cl.broker.erase(cl, &remains{})
+			return nil
+		case same:
+			return nil
+		}
+	}
+}
+
+// draft takes what save has to store; nil: nothing, the session is over.
+func (cl *client) draft() (w *batch, owing []Fact, epoch uint64, err error) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.gone {
+		return nil, nil, 0, nil
+	}
+	w = &batch{}
+	w.bytes = factKey(w.bytes, keySession, cl.sid)
+	middle := len(w.bytes)
+	if w.bytes, err = cl.fact().append(w.bytes); err != nil {
+		return nil, nil, 0, err
+	}
+	w.add(0, middle)
+	owing, cl.owing = cl.owing, nil
+	w.facts = append(w.facts, owing...)
+	return w, owing, cl.epoch, nil
+}
+
+// indebted reports whether the client may not go on before the store has taken
+// what it owes.
+func (cl *client) indebted() bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return len(cl.owing) > 0
+}
+
+// erase removes an ended session from the store. The messages of shares that
+// only the store has go to other members.
+func (b *Broker) erase(cl *client, left *remains) {
+	if cl.sid == 0 {
+		return
+	}
+	j, w := b.journal, &batch{}
+	for _, e := range left.finished {
+		w.forgetBody(j, e.Body)
+	}
+	for _, body := range left.bodies {
+		w.forgetBody(j, body)
+	}
+	if left.paged > 0 {
+		b.erasePaged(cl, w, left)
+	}
+	w.facts = append(w.facts, Fact{Key: factKey(nil, keySession, cl.sid)})
+	for _, letter := range []byte{keySubscription, keyQueued, keyReceiving} {
+		w.facts = append(w.facts, Fact{Key: factKey(nil, letter, cl.sid), End: factKey(nil, letter, cl.sid+1)})
+	}
+	d := Eventually
+	if left.replaced { // the client is told that nothing is left
+		d = Durable
+	}
+	if err := b.append(w.facts, d); err != nil {
+		b.options().Logger.Warn("ended session stays in the store", "client", cl.id, "err", err)
+	}
+}
+
+func (b *Broker) erasePaged(cl *client, w *batch, left *remains) {
+	n := left.paged
+	err := b.journal.eachQueued(cl.sid, left.pagedFrom, func(q *queuedFact, err error) bool {
+		if err == nil && q.Share != "" {
+			if m, err := b.journal.load(q); err == nil {
+				b.adopt([]session.Orphan{{Message: m, Share: q.Share}})
+			}
+		}
+		w.forgetBody(b.journal, q.Body)
+		n--
+		return n > 0
+	})
+	if err != nil {
+		b.options().Logger.Warn("queue cannot be read", "client", cl.id, "err", err)
+	}
+}
+
+// eachQueued calls f for the stored messages of a session from a number on, with
+// an error for one that is damaged.
+func (j *journal) eachQueued(sid, from uint64, f func(q *queuedFact, err error) bool) error {
+	return j.store.Range(queuedKey(nil, sid, from), factKey(nil, keyQueued, sid+1), func(key, value []byte) bool {
+		number, ok := queuedNumber(key)
+		if !ok {
+			return true
+		}
+		q, err := readQueued(number, value)
+		return f(&q, err)
+	})
+}
+
+// load reads the message of a queued fact, wherever it is.
+func (j *journal) load(q *queuedFact) (m *packet.Message, err error) {
+	if q.Body == 0 {
+		m = q.rest.message()
+		return m, q.rest.err
+	}
+	err = j.store.Range(factKey(nil, keyBody, q.Body), factKey(nil, keyBody, q.Body+1), func(_, value []byte) bool {
+		r := readFact(value)
+		m = r.message()
+		return false
+	})
+	if m == nil && err == nil {
+		err = errFact
+	}
+	return m, err
+}
+
+// page reads the next part of a long queue from the store. It reports whether
+// there was one, and whether it cannot be had.
+func (c *conn) page() (more, failed bool) {
+	cl := c.client
+	from, n := c.missing()
+	if n == 0 {
+		return false, false
+	}
+	records := make([]session.Record, 0, n)
+	left := n
+	var unread error
+	err := cl.broker.journal.eachQueued(cl.sid, from, func(q *queuedFact, err error) bool {
+		if err == nil {
+			q.Message, err = cl.broker.journal.load(q)
+		}
+		if err == nil {
+			records = append(records, q.Record)
+		} else if !errors.Is(err, errFact) {
+			unread = err
+			return false
+		}
+		left--
+		return left > 0
+	})
+	if err = errors.Join(err, unread); err != nil { // what is there is not lost
+		n -= left
+	}
+	if err != nil && n == 0 {
+		cl.broker.options().Logger.Error("queue cannot be read", "client", cl.id, "err", err)
+		return false, true
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.conn != c {
+		return false, false
+	}
+	if lost := cl.session.Page(from, n, records); lost > 0 {
+		cl.broker.options().Logger.Error("queued messages are lost", "client", cl.id, "count", lost, "err", err)
+	}
+	return true, false
+}
+
+// missing fills the output and tells what of the queue is to be read.
+func (c *conn) missing() (from uint64, n int) {
+	cl := c.client
+	if !cl.current(c) {
+		return 0, 0
+	}
+	if cl.session.Waiting() {
+		c.feed()
+		cl.session.Fill(&c.out, now())
+	}
+	from, n = cl.session.Missing()
+	ended := cl.session.TakeEnded()
+	cl.mu.Unlock()
+	cl.forgetEnded(ended)
+	return from, n
+}

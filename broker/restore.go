@@ -1,0 +1,263 @@
+package broker
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/session"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// Restore takes up what an earlier broker has left in the Store: sessions with
+// their subscriptions and messages, retained messages, wills. It is called once,
+// before anything is served; without a Store it does nothing.
+func (b *Broker) Restore() error {
+	if b.journal == nil {
+		return nil
+	}
+	r := &restoring{
+		broker: b, journal: b.journal, now: now(), sessions: make(map[uint64]*client), kept: make(map[string]uint64),
+		loaded: make(map[uint64]*packet.Message),
+	}
+	for _, step := range []struct {
+		letter byte
+		take   func(key, value []byte) error
+	}{
+		{keySession, r.session},
+		{keySubscription, r.subscription},
+		{keyReceiving, r.receiving},
+		{keyQueued, r.queued},
+		{keyBody, r.body}, // after all that need one
+		{keyRetained, r.retained},
+	} {
+		err := b.journal.store.Range([]byte{step.letter}, []byte{step.letter + 1}, func(key, value []byte) bool {
+			if err := step.take(key, value); err != nil {
+				r.damaged++
+				r.damage = fmt.Errorf("fact %q: %w", key, err)
+			}
+			return true
+		})
+		if err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	if r.damaged > 0 {
+		b.options().Logger.Error("facts of the store cannot be used", "count", r.damaged, "err", r.damage)
+	}
+	if err := r.finish(); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
+}
+
+// restoring is the work of Restore.
+type restoring struct {
+	broker   *Broker
+	journal  *journal
+	now      time.Time
+	sessions map[uint64]*client // by sid
+	kept     map[string]uint64  // the sid of a client
+	loaded   map[uint64]*packet.Message
+	zeros    []byte // stand for payloads that stay in the store
+	useless  []Fact // what nobody needs
+	damaged  int
+	damage   error
+}
+
+// owner is the session that a key belongs to; nil: it has ended.
+func (r *restoring) owner(key []byte) (*client, []byte, error) {
+	if len(key) < 9 {
+		return nil, nil, errFact
+	}
+	sid := binary.BigEndian.Uint64(key[1:])
+	r.journal.sid = max(r.journal.sid, sid)
+	cl := r.sessions[sid]
+	if cl == nil && key[0] != keySession {
+		r.drop(key)
+	}
+	return cl, key[9:], nil
+}
+
+func (r *restoring) drop(key []byte) {
+	r.useless = append(r.useless, Fact{Key: append([]byte(nil), key...)})
+}
+
+func (r *restoring) session(key, value []byte) error {
+	if _, _, err := r.owner(key); err != nil {
+		return err
+	}
+	f, err := readSession(value)
+	if err != nil {
+		return err
+	}
+	sid := binary.BigEndian.Uint64(key[1:])
+	if earlier, twice := r.kept[f.id]; twice {
+		delete(r.sessions, earlier)
+		r.drop(factKey(nil, keySession, earlier))
+	}
+	b := r.broker
+	cl := &client{broker: b, id: f.id, user: f.user, sid: sid, met: true, since: f.since}
+	cl.session = session.New(&b.options().limits)
+	cl.session.SetDurable()
+	cl.session.SetExpiry(f.expiry)
+	cl.session.Will = f.will
+	cl.obey(b.options())
+	cl.absence = f.absence(r.now)
+	cl.absence.alarm.Ring = cl.onAlarm
+	if f.connected {
+		cl.since = r.now
+	}
+	r.sessions[sid], r.kept[f.id] = cl, sid
+	return nil
+}
+
+// absence is what a client that is not there any more leaves to be done. A
+// clock that was set back makes nothing last longer.
+func (f *sessionFact) absence(t time.Time) *absence {
+	a, since := &absence{}, f.since
+	if f.connected || since.After(t) {
+		since = t
+	}
+	if f.expiry != session.Never {
+		life := time.Duration(f.expiry) * time.Second
+		if f.connected {
+			life = max(life, f.patience)
+		}
+		a.endAt = since.Add(life)
+	}
+	if f.will == nil {
+		return a
+	}
+	delay := time.Duration(f.will.DelayInterval) * time.Second
+	if f.connected {
+		a.willAt = t.Add(max(delay, f.patience))
+	} else if a.willAt = f.willAt; a.willAt.IsZero() || a.willAt.After(t.Add(max(delay, maxPatience))) {
+		a.willAt = t.Add(delay)
+	}
+	return a
+}
+
+func (r *restoring) subscription(key, value []byte) error {
+	cl, filter, err := r.owner(key)
+	if cl == nil {
+		return err
+	}
+	sub, err := readSubscription(string(filter), value)
+	if err != nil {
+		return err
+	}
+	r.broker.index.replace(cl, cl.session.Subscribe(sub), sub)
+	return nil
+}
+
+func (r *restoring) receiving(key, _ []byte) error {
+	cl, id, err := r.owner(key)
+	if cl == nil {
+		return err
+	}
+	if len(id) != 2 {
+		return errFact
+	}
+	cl.session.RestoreReceiving(binary.BigEndian.Uint16(id))
+	return nil
+}
+
+// queuedNumber is the number in the key of a queued message.
+func queuedNumber(key []byte) (number uint64, ok bool) {
+	if len(key) != 17 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(key[9:]), true
+}
+
+// queued takes a message that a session has still to get. Of one that does not
+// fit into the memory of the queue only the size counts.
+func (r *restoring) queued(key, value []byte) error {
+	cl, _, err := r.owner(key)
+	if cl == nil {
+		return err
+	}
+	number, ok := queuedNumber(key)
+	if !ok {
+		return errFact
+	}
+	q, err := readQueued(number, value)
+	if err != nil {
+		return err
+	}
+	_, paged := cl.session.Paged()
+	switch {
+	case q.Released:
+	case paged > 0:
+		if q.size > len(r.zeros) {
+			r.zeros = make([]byte, 2*q.size)
+		}
+		q.Message = &packet.Message{Payload: r.zeros[:q.size]}
+	case q.Body != 0 && r.loaded[q.Body] != nil:
+		q.Message = r.loaded[q.Body]
+	default:
+		if q.Message, err = r.journal.load(&q); err != nil {
+			return err
+		}
+		if q.Body != 0 {
+			r.loaded[q.Body] = q.Message
+		}
+	}
+	if q.Body != 0 {
+		r.journal.needs[q.Body]++
+	}
+	cl.session.Restore(q.Record)
+	return nil
+}
+
+func (r *restoring) body(key, _ []byte) error {
+	if len(key) != 9 {
+		return errFact
+	}
+	body := binary.BigEndian.Uint64(key[1:])
+	r.journal.bodies = max(r.journal.bodies, body)
+	if r.journal.needs[body] == 0 {
+		r.drop(key)
+	}
+	return nil
+}
+
+func (r *restoring) retained(key, value []byte) error {
+	m, origin, err := readRetained(r.broker, value)
+	if err != nil {
+		return err
+	}
+	if m.Expired(r.now) {
+		r.drop(key)
+		return nil
+	}
+	return r.broker.retained.store(m, origin)
+}
+
+// finish lets the sessions be found, sets their alarms and writes down what has
+// changed by the restart.
+func (r *restoring) finish() error {
+	b := r.broker
+	if len(r.useless) > 0 {
+		if err := b.append(r.useless, Eventually); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	for _, cl := range r.sessions {
+		b.clients[cl.id] = cl
+	}
+	b.mu.Unlock()
+	for _, cl := range r.sessions {
+		if due := cl.absence.next(); !due.IsZero() && !due.After(r.now) {
+			cl.ring(r.now)
+			continue
+		}
+		if err := cl.save(Eventually); err != nil {
+			return err
+		}
+		cl.await(cl.absence)
+	}
+	return nil
+}
