@@ -297,7 +297,7 @@ func readSession(value []byte) (*sessionFact, error) {
 // appendRetained appends the value of a retained message and of who published
 // it: an id of none begins with no client.
 func appendRetained(b []byte, r *retained) ([]byte, error) {
-	b = append(b, factVersion)
+	b = binary.AppendUvarint(append(b, factVersion), r.order)
 	if r.origin == nil {
 		b = append(b, 0)
 	} else {
@@ -306,11 +306,12 @@ func appendRetained(b []byte, r *retained) ([]byte, error) {
 	return appendMessage(b, r.message)
 }
 
-func readRetained(b *Broker, value []byte) (m *packet.Message, origin *client, err error) {
+func readRetained(b *Broker, value []byte) (*retained, error) {
 	r := readFact(value)
+	m := &retained{order: r.uint()}
 	if r.byte() == 1 {
-		origin = &client{broker: b, id: r.text(), user: r.text()}
+		m.origin = &client{broker: b, id: r.text(), user: r.text()}
 	}
-	m = r.message()
-	return m, origin, r.err
+	m.message = r.message()
+	return m, r.err
 }

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/session"
@@ -60,6 +62,7 @@ type restoring struct {
 	kept     map[string]uint64  // the sid of a client
 	loaded   map[uint64]*packet.Message
 	zeros    []byte // stand for payloads that stay in the store
+	messages []*retained
 	useless  []Fact // what nobody needs
 	damaged  int
 	damage   error
@@ -224,15 +227,27 @@ func (r *restoring) body(key, _ []byte) error {
 }
 
 func (r *restoring) retained(key, value []byte) error {
-	m, origin, err := readRetained(r.broker, value)
+	m, err := readRetained(r.broker, value)
 	if err != nil {
 		return err
 	}
-	if m.Expired(r.now) {
+	if m.message.Expired(r.now) {
 		r.drop(key)
 		return nil
 	}
-	return r.broker.retained.store(m, origin)
+	r.messages = append(r.messages, m)
+	return nil
+}
+
+// retain takes the retained messages in the order in which they were stored.
+func (r *restoring) retain() {
+	slices.SortFunc(r.messages, func(a, b *retained) int { return cmp.Compare(a.order, b.order) })
+	for _, m := range r.messages {
+		r.broker.retained.order = max(m.order, 1) - 1
+		if err := r.broker.retained.store(m.message, m.origin); err != nil {
+			r.broker.options().Logger.Warn("retained message was not restored", "topic", m.message.Topic, "err", err)
+		}
+	}
 }
 
 // finish lets the sessions be found, sets their alarms and writes down what has
@@ -244,6 +259,7 @@ func (r *restoring) finish() error {
 			return err
 		}
 	}
+	r.retain()
 	b.mu.Lock()
 	for _, cl := range r.sessions {
 		b.clients[cl.id] = cl

@@ -63,6 +63,7 @@ func (g *gate) hold() (release func()) {
 type station struct {
 	*testing.T
 	options  broker.Options
+	volatile bool // the broker knows of no store
 	medium   storetest.Memory
 	store    *gate
 	broker   *broker.Broker
@@ -85,7 +86,9 @@ func atStation(t *testing.T, o broker.Options, f func(s *station)) {
 func (s *station) start() {
 	s.Helper()
 	s.store = &gate{Store: openMemory(s.T, &s.medium)}
-	s.options.Store = s.store
+	if !s.volatile {
+		s.options.Store = s.store
+	}
 	s.broker, s.listener, s.served = broker.New(s.options), memnet.Listen(), make(chan error, 1)
 	if err := s.broker.Restore(); err != nil {
 		s.Fatal(err)
