@@ -320,7 +320,11 @@ func (c *conn) commitReplies(s *scratch) (err error) {
 // store appends what was collected to the store. If that fails the answers that
 // depend on it are taken back.
 func (c *conn) store(s *scratch) error {
+	wrote := s.batch.dirty()
 	failure := c.broker.record(s)
+	if wrote && c.client != nil {
+		c.client.eraseIfGone() // its facts may have come after their removal
+	}
 	if failure != nil && c.client != nil {
 		if err := c.retract(s, failure); err != nil {
 			s.indebted = err

@@ -87,6 +87,20 @@ func (cl *client) indebted() bool {
 	return len(cl.owing) > 0
 }
 
+// eraseIfGone is erase for a client whose session ended while facts of it were
+// stored.
+func (cl *client) eraseIfGone() {
+	if cl.sid == 0 {
+		return
+	}
+	cl.mu.Lock()
+	gone := cl.gone
+	cl.mu.Unlock()
+	if gone {
+		cl.broker.erase(cl, &remains{})
+	}
+}
+
 // erase removes an ended session from the store. The messages of shares that
 // only the store has go to other members.
 func (b *Broker) erase(cl *client, left *remains) {

@@ -6,8 +6,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -257,4 +259,73 @@ func TestRestartAnywhere(t *testing.T) {
 			t.Fatalf("seed %d: without (-) and with a store (+):\n%s\n%x", seed, diff, ops)
 		}
 	}
+}
+
+// Messages of many publishers, take-overs and sessions that end at the same time
+// leave nothing behind in the store, and lose nothing.
+func TestCrowdLeavesNoFacts(t *testing.T) {
+	atStation(t, broker.Options{MaxQueued: -1, MaxLoaded: 4}, func(s *station) {
+		const publishers, each = 8, 60
+		keeper := s.subscriber("v5 id=keeper session-expiry=1000", "a qos=1")
+		s.store.slow = true
+		var done sync.WaitGroup
+		for i := range publishers {
+			done.Go(func() {
+				for k := range each {
+					payload := fmt.Sprintf("%d %d %s", i, k, strings.Repeat("x", 80*(k%2)))
+					if err := s.broker.Publish(&packet.Message{Topic: "a", QoS: packet.AtLeastOnce, Payload: []byte(payload)}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		next := [publishers]int{}
+		take := func() {
+			s.Helper()
+			for {
+				p, ok := keeper.Next()
+				if !ok {
+					return
+				}
+				m, ok := p.(*packet.Publish)
+				if !ok {
+					continue
+				}
+				var i, k int
+				fmt.Sscan(string(m.Payload), &i, &k)
+				if k > next[i] || k < next[i] && !m.Dup {
+					s.Fatalf("message %d of publisher %d came, want %d", k, i, next[i])
+				}
+				next[i] = max(next[i], k+1)
+				keeper.Send(&packet.Puback{Ack: packet.Ack{PacketID: m.PacketID}})
+			}
+		}
+		for i := range 40 {
+			for k := range 3 {
+				s.dial().SendText(fmt.Sprintf("CONNECT v5 clean id=guest%d session-expiry=1000", k), "SUBSCRIBE 1 a qos=1")
+			}
+			if i%5 == 0 {
+				keeper = s.dial()
+				keeper.SendText("CONNECT v5 id=keeper session-expiry=1000")
+			}
+			time.Sleep(time.Duration(1+i%7) * time.Millisecond)
+			take()
+		}
+		done.Wait()
+		time.Sleep(time.Second)
+		take()
+		s.store.slow = false
+		for i, n := range next {
+			if n != each {
+				s.Errorf("%d messages of publisher %d came, want %d", n, i, each)
+			}
+		}
+		for k := range 3 {
+			s.connect(fmt.Sprintf("clean id=guest%d", k), "")
+		}
+		s.wantFacts('q', 0)
+		s.wantFacts('m', 0)
+		s.wantFacts('s', 1)
+		s.wantFacts('u', 1)
+	})
 }

@@ -24,17 +24,22 @@ type gate struct {
 	mu   sync.Mutex
 	err  error
 	held chan struct{} // nil: nobody waits
+	slow bool          // Durable calls take a millisecond before and after
 }
 
 func (g *gate) Append(facts []broker.Fact, d broker.Durability) error {
 	g.mu.Lock()
-	err, held := g.err, g.held
+	err, held, slow := g.err, g.held, g.slow && d == broker.Durable
 	g.mu.Unlock()
 	if held != nil && d == broker.Durable {
 		<-held
 	}
 	if err != nil {
 		return err
+	}
+	if slow {
+		time.Sleep(time.Millisecond)
+		defer time.Sleep(time.Millisecond)
 	}
 	return g.Store.Append(facts, d)
 }
