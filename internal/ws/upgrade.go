@@ -22,7 +22,7 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	return fmt.Sprintf("websocket: refused with %d: %s", r.status, r.text)
+	return fmt.Sprintf("websocket: refused with %d: %s", r.status, strings.TrimSuffix(r.text, "."))
 }
 
 // advice is for those who come with a browser, or another program for HTTP.

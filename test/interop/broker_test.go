@@ -32,18 +32,39 @@ func startBroker(t *testing.T) (host, port string) {
 		}
 		return host, port
 	}
+	host, port = "127.0.0.1", proctest.FreePort(t)
+	runBroker(t, net.JoinHostPort(host, port), "-p", port)
+	return host, port
+}
+
+// startConfigured builds and starts the program with a configuration, and returns its log when it listens on a port of
+// 127.0.0.1. It is stopped as startBroker has it.
+func startConfigured(t *testing.T, port, conf string) (printed *proctest.Output) {
+	t.Helper()
+	if os.Getenv(anotherBroker) != "" {
+		t.Skipf("%s names another broker, and this test configures its own", anotherBroker)
+	}
+	file := filepath.Join(t.TempDir(), "mosquitto.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return runBroker(t, net.JoinHostPort("127.0.0.1", port), "-c", file)
+}
+
+// runBroker builds the program and runs it, which listens on an address.
+func runBroker(t *testing.T, address string, args ...string) (printed *proctest.Output) {
+	t.Helper()
 	readSources(t)
 	bin := filepath.Join(t.TempDir(), "zancudo")
-	args := []string{"build", "-o", bin}
+	compile := []string{"build", "-o", bin}
 	if raceDetector() {
-		args = append(args, "-race")
+		compile = append(compile, "-race")
 	}
-	build(t, root, "go", append(args, "./cmd/zancudo")...)
-	host, port = "127.0.0.1", proctest.FreePort(t)
-	printed := &proctest.Output{}
-	cmd := exec.Command(bin, "run", "-p", port) // its end is in the cleanup
+	build(t, root, "go", append(compile, "./cmd/zancudo")...)
+	printed = &proctest.Output{}
+	cmd := exec.Command(bin, append([]string{"run"}, args...)...) // its end is in the cleanup
 	cmd.Stdout, cmd.Stderr = printed, printed
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "ZANCUDO_USER=root") // who may write where the test does
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +74,8 @@ func startBroker(t *testing.T) (host, port string) {
 		_ = cmd.Wait() // its status is in ProcessState
 	}()
 	t.Cleanup(func() { stopBroker(t, cmd, ended, printed) })
-	awaitBroker(t, net.JoinHostPort(host, port), ended)
-	return host, port
+	awaitBroker(t, address, ended)
+	return printed
 }
 
 func stopBroker(t *testing.T, cmd *exec.Cmd, ended <-chan struct{}, printed *proctest.Output) {

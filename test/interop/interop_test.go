@@ -67,11 +67,7 @@ var clients = []client{
 	}},
 	{name: "node", versions: []string{"3", "4", "5"}, prepare: func(t *testing.T) []string {
 		t.Helper()
-		node := program(t, "node", "nodejs")
-		if _, err := os.Stat("node/node_modules/mqtt"); err != nil {
-			missing(t, "MQTT.js is not installed: npm ci in test/interop/node")
-		}
-		return []string{node, script(t, "node/exchanges.js")}
+		return node(t)
 	}},
 	{name: "golang", versions: []string{"3", "4"}, prepare: func(t *testing.T) []string {
 		t.Helper()
@@ -81,6 +77,17 @@ var clients = []client{
 		t.Helper()
 		return golang(t, "./v5")
 	}},
+}
+
+// node is the command of MQTT.js.
+func node(t *testing.T) []string {
+	t.Helper()
+	node := program(t, "node", "nodejs")
+	if _, err := os.Stat("node/node_modules/mqtt"); err != nil {
+		missing(t, "MQTT.js is not installed: npm ci in test/interop/node")
+	}
+	script(t, "node/exchanges.js")
+	return []string{node, script(t, "node/main.js")}
 }
 
 // golang builds a program of the module in the directory of that name.

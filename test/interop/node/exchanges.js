@@ -1,11 +1,8 @@
-// Runs exchanges with MQTT.js: exchanges.js HOST PORT VERSION PREFIX EXCHANGE...
+// The exchanges with MQTT.js. Nothing here is of Node alone: main.js runs them there, and page.html in a browser.
 
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import mqtt from 'mqtt'
 
-const [host, port, versionText, prefix, ...names] = process.argv.slice(2)
-const version = Number(versionText)
+let broker, version, prefix // of this run
 const patience = 30_000 // milliseconds for anything that must happen
 
 function check(fact, what) {
@@ -26,6 +23,18 @@ async function within(promise, what) {
   }
 }
 
+const bytes = (payload) => typeof payload === 'string' ? new TextEncoder().encode(payload) : payload
+const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i])
+const head = (payload) => new TextDecoder().decode(payload.subarray(0, 20))
+
+// The arguments of the next event, or the error that comes before it.
+function next(emitter, event) {
+  return new Promise((resolve, reject) => {
+    emitter.once(event, (...args) => resolve(args))
+    emitter.once('error', reject)
+  })
+}
+
 // A connected client whose messages wait in a queue.
 class Client {
   static async dial(name, { clean = true, expiry, will, aliases } = {}) {
@@ -34,7 +43,7 @@ class Client {
     client.messages = []
     client.wanted = []
     client.mqtt = mqtt.connect({
-      host, port, clean, properties,
+      ...broker, clean, properties,
       clientId: name && prefix + name,
       protocolVersion: version,
       protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
@@ -44,11 +53,11 @@ class Client {
     })
     client.mqtt.on('message', (topic, payload, { qos, retain, properties }) => {
       const message = { topic, payload, qos, retain, properties }
-      const next = client.wanted.shift()
-      if (next) next(message)
+      const wanted = client.wanted.shift()
+      if (wanted) wanted(message)
       else client.messages.push(message)
     })
-    const [connack] = await within(once(client.mqtt, 'connect'), 'CONNACK') // which an 'error' ends
+    const [connack] = await within(next(client.mqtt, 'connect'), 'CONNACK')
     client.mqtt.on('error', (err) => console.log(`${name}: ${err.stack}`))
     client.present = connack.sessionPresent
     return client
@@ -70,14 +79,12 @@ class Client {
   }
 
   async expect(topic, payload, attributes = {}) {
-    const want = Buffer.from(payload)
-    const m = await this.take(`${want.subarray(0, 20)} on ${topic}`)
+    const want = bytes(payload)
+    const m = await this.take(`${head(want)} on ${topic}`)
     check(m.topic === topic, `topic is ${m.topic}, want ${topic}`)
-    const hash = (bytes) => createHash('sha256').update(bytes).digest('hex')
-    check(hash(m.payload) === hash(want),
-      `${m.payload.length} bytes ${m.payload.subarray(0, 20)}, want ${want.length} bytes ${want.subarray(0, 20)}`)
+    check(same(m.payload, want), `${m.payload.length} bytes ${head(m.payload)}, want ${want.length} bytes ${head(want)}`)
     for (const [name, value] of Object.entries(attributes)) {
-      check(m[name] === value, `${name} of ${want.subarray(0, 20)} is ${m[name]}, want ${value}`)
+      check(m[name] === value, `${name} of ${head(want)} is ${m[name]}, want ${value}`)
     }
     return m
   }
@@ -88,7 +95,7 @@ class Client {
 
   // Ends the connection without DISCONNECT.
   async vanish() {
-    const closed = once(this.mqtt, 'close')
+    const closed = next(this.mqtt, 'close')
     this.mqtt.stream.destroy()
     await within(closed, 'the end of the connection')
     await within(this.mqtt.endAsync(true), 'the end of the client')
@@ -110,7 +117,7 @@ async function delivered(topic, qos) {
 }
 
 async function sized(topic, size) {
-  const payload = Buffer.from(Uint8Array.from({ length: size }, (_, i) => i % 251))
+  const payload = Uint8Array.from({ length: size }, (_, i) => i % 251)
   const sub = await Client.dial('s'), pub = await Client.dial('p')
   await sub.subscribe(topic, 2)
   for (const qos of [0, 1, 2]) {
@@ -196,7 +203,7 @@ const exchanges = {
 
   async request(topic) {
     const responder = await Client.dial('r'), requester = await Client.dial('q')
-    const correlationData = Buffer.from([0, 1, 255]), responseTopic = `${topic}/answer`
+    const correlationData = Uint8Array.from([0, 1, 255]), responseTopic = `${topic}/answer`
     await responder.subscribe(topic, 1)
     await requester.subscribe(responseTopic, 1)
     await requester.publish(topic, 'question', {
@@ -211,7 +218,7 @@ const exchanges = {
     check(show(question.userProperties) === '{"a":["1","3"],"b":"2"}', `user properties are ${show(question.userProperties)}`)
     await responder.publish(question.responseTopic, 'answer', { properties: { correlationData: question.correlationData } })
     const answer = (await requester.expect(responseTopic, 'answer')).properties
-    check(correlationData.equals(answer.correlationData), `correlation data is ${show(answer.correlationData)}`)
+    check(same(correlationData, answer.correlationData), `correlation data is ${show(answer.correlationData)}`)
     await leave(responder, requester)
   },
 
@@ -287,14 +294,21 @@ const exchanges = {
   },
 }
 
-let failed = false
-for (const name of names) {
-  try {
-    await exchanges[name](`${prefix}/${name}`)
-    console.log(`ok ${name}`)
-  } catch (err) {
-    failed = true
-    console.log(`failed ${name}: ${err.stack}`)
+// Runs exchanges with the broker that MQTT.js is told of in such options, and prints a line for each. It returns whether
+// all are well.
+export async function run(options, versionText, prefixText, names, print) {
+  broker = options
+  version = Number(versionText)
+  prefix = prefixText
+  let well = true
+  for (const name of names) {
+    try {
+      await exchanges[name](`${prefix}/${name}`)
+      print(`ok ${name}`)
+    } catch (err) {
+      well = false
+      print(`failed ${name}: ${err.stack}`)
+    }
   }
+  return well
 }
-process.exit(failed ? 1 : 0)
