@@ -253,7 +253,8 @@ func setUpScript(env *testscript.Env) error {
 	go serveProxy(proxy)
 	for name, value := range map[string]string{
 		"SOCK": sock, "PROXY": proxy.Addr().String(), "HOME": env.WorkDir, "NO_COLOR": "",
-		"CA": filepath.Join(env.WorkDir, "ca.crt"), "CERT": filepath.Join(env.WorkDir, "client.crt"), "KEY": filepath.Join(env.WorkDir, "client.key"),
+		"GORACE": "atexit_sleep_ms=0", // with the race detector each program would linger for a second
+		"CA":     filepath.Join(env.WorkDir, "ca.crt"), "CERT": filepath.Join(env.WorkDir, "client.crt"), "KEY": filepath.Join(env.WorkDir, "client.key"),
 	} {
 		env.Setenv(name, value)
 	}
