@@ -93,13 +93,13 @@ func TestRunAnswers(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "a.conf")
-	if err := os.WriteFile(file, []byte("log_dest stdout\nlog_timestamp false\nlog_type warning\npersistence true\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("log_dest stdout\nlog_timestamp false\nlog_type warning\nmemory_limit 1000000\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct{ flags, stdout string }{
-		{"", "Warning: " + file + ":4: 'persistence' is not supported yet: sessions and retained messages are in memory only and end with the process.\n"},
+		{"", "Warning: " + file + ":4: 'memory_limit' is not supported yet"},
 		{" -v", "zancudo version "},
 		{" -q", ""},
 		{" -q -v", ""},

@@ -136,20 +136,19 @@ var securityWords = []Word{
 
 var persistenceWords = []Word{
 	{
-		Name: "persistence", Aliases: []string{"retained_persistence"}, Kind: Bool, Default: "false", Restart: true, Status: Later, Harmless: off,
-		Why:   ": sessions and retained messages are in memory only and end with the process",
+		Name: "persistence", Aliases: []string{"retained_persistence"}, Kind: Bool, Default: "false", Restart: true,
 		Doc:   "Keep sessions and retained messages on disk: what is acknowledged is there before the acknowledgement leaves.",
 		place: func(t target) any { return &t.config.Persistence },
 	},
 	{
-		Name: "persistence_file", Kind: String, Value: "NAME", Default: "mosquitto.db", Restart: true, Status: Later, Harmless: []string{"mosquitto.db"},
+		Name: "persistence_file", Kind: String, Value: "NAME", Default: "mosquitto.db", Restart: true,
 		Doc:   "The name of the file that stands for what is kept; who removes it while the broker is stopped starts afresh.",
 		place: func(t target) any { return &t.config.PersistenceFile },
 	},
 	{
-		Name: "persistence_location", Kind: String, Value: "DIRECTORY", Restart: true, Status: Later,
+		Name: "persistence_location", Kind: String, Value: "DIRECTORY", Restart: true,
 		Sample: "/var/lib/mosquitto/",
-		Doc:    "Where it is kept; unless given, in the working directory. The environment's MOSQUITTO_PERSISTENCE_LOCATION goes before it.",
+		Doc:    "Where it is kept, in a directory 'zancudo' of its own; unless given, in the working directory. The environment's MOSQUITTO_PERSISTENCE_LOCATION goes before it.",
 		place:  func(t target) any { return &t.config.PersistenceLocation },
 	},
 	{

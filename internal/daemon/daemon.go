@@ -16,6 +16,7 @@ import (
 	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/internal/logs"
 	"github.com/zancudomq/zancudo/internal/service"
+	"github.com/zancudomq/zancudo/internal/store"
 )
 
 // Options say what to run.
@@ -41,6 +42,7 @@ type daemon struct {
 	log     *logs.Log
 	logger  *slog.Logger
 	broker  *broker.Broker
+	store   *store.Store // nil: what the broker knows ends with it
 	// failures are sockets that have failed.
 	failures chan failure
 
@@ -110,8 +112,16 @@ func (d *daemon) start(ctx context.Context) error {
 	for _, text := range Warnings(c) {
 		d.logger.Warn("configuration warning", "text", text)
 	}
+	var err error
+	if d.store, err = d.openStore(c); err != nil {
+		return err
+	}
 	d.broker = broker.New(d.brokerOptions(c))
 	d.log.PublishTo(d.broker.Publish)
+	if err := d.restore(); err != nil {
+		d.abandon()
+		return err
+	}
 	for _, l := range c.Listeners {
 		e, err := d.enter(ctx, c, l)
 		if err != nil {
@@ -135,6 +145,9 @@ func (d *daemon) start(ctx context.Context) error {
 func (d *daemon) brokerOptions(c *config.Config) broker.Options {
 	o := brokerOptions(c)
 	o.Logger, o.Trace = d.logger, trace(c, d.log)
+	if d.store != nil {
+		o.Store = d.store
+	}
 	return o
 }
 
@@ -183,6 +196,7 @@ func (d *daemon) abandon() {
 		e.close()
 	}
 	_ = d.broker.Close() // it says nothing
+	d.closeStore()
 }
 
 // stop says goodbye and closes everything.
@@ -199,6 +213,7 @@ func (d *daemon) stop(ctx context.Context) {
 	for _, e := range d.entrances {
 		e.serving.Wait()
 	}
+	d.closeStore()
 }
 
 // saveMemory has garbage collected when the heap has grown by half instead of to

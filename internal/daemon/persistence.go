@@ -1,0 +1,67 @@
+package daemon
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/store"
+)
+
+// openStore opens what c has kept on disk; nil: nothing is kept. Mosquitto's file
+// stands for the directory beside it: who removes it starts afresh.
+func (d *daemon) openStore(c *config.Config) (*store.Store, error) {
+	if !c.Persistence {
+		return nil, nil
+	}
+	place, err := filepath.Abs(c.PersistenceLocation)
+	if err != nil {
+		return nil, err
+	}
+	o := store.Options{
+		Dir: filepath.Join(place, "zancudo"), Marker: filepath.Join(place, c.PersistenceFile), Logger: d.logger,
+		Changed: func(s store.State) {
+			if s.Condition == store.Ready {
+				d.logger.Info("store ready again")
+			} else {
+				d.logger.Error("store in trouble", "reason", s.Condition.String(), "err", s.Text)
+			}
+		},
+	}
+	if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(o.Marker); err == nil {
+			d.logger.Warn("configuration warning", "text", "The sessions and messages in "+o.Marker+" are not taken over: that is not supported yet.")
+		}
+	}
+	return store.Open(o)
+}
+
+// restore takes up what an earlier run has left.
+func (d *daemon) restore() error {
+	if d.store == nil {
+		return nil
+	}
+	for _, r := range d.store.Reports() {
+		d.logger.Error("store was damaged", "file", r.Quarantine, "err", r.Cause)
+	}
+	began := time.Now()
+	if err := d.broker.Restore(); err != nil {
+		return err
+	}
+	st := d.broker.Stats()
+	d.logger.Info("store read", "sessions", st.Sessions, "retained", st.Retained, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+	return nil
+}
+
+// closeStore makes durable what is not yet.
+func (d *daemon) closeStore() {
+	if d.store == nil {
+		return
+	}
+	if err := d.store.Close(); err != nil {
+		d.logger.Error("store not closed", "err", err)
+	}
+}
