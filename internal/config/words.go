@@ -29,7 +29,7 @@ var processWords = []Word{
 		place:  func(t target) any { return &t.config.User },
 	},
 	{
-		Name: "sys_interval", Kind: Integer, Max: 65535, Default: "10", Value: "SECONDS", Status: Later, Harmless: none,
+		Name: "sys_interval", Kind: Integer, Max: 65535, Default: "10", Value: "SECONDS",
 		Doc:   "How often the topics below $SYS are published, in seconds; 0: never.",
 		place: func(t target) any { return &t.config.SysInterval },
 	},

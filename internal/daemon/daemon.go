@@ -43,6 +43,7 @@ type daemon struct {
 	logger  *slog.Logger
 	broker  *broker.Broker
 	store   *store.Store // nil: what the broker knows ends with it
+	figures *figures
 	// failures are sockets that have failed.
 	failures chan failure
 
@@ -134,6 +135,7 @@ func (d *daemon) start(ctx context.Context) error {
 		d.logger.Log(ctx, logs.LevelInformation, "open files limited", "files", files)
 	}
 	d.process.introduce(d.logger)
+	d.publishFigures(c)
 	for _, e := range d.entrances {
 		d.serve(e)
 	}
@@ -203,6 +205,7 @@ func (d *daemon) abandon() {
 func (d *daemon) stop(ctx context.Context) {
 	d.logger.Log(ctx, logs.LevelInformation, "broker terminating", "version", d.options.Version)
 	d.process.stopping(d.logger)
+	d.figures.end()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if slow := d.broker.Shutdown(bounded); slow != nil {

@@ -180,6 +180,7 @@ func (r *reloading) undo(ctx context.Context) {
 // commit puts everything in place.
 func (r *reloading) commit() {
 	r.broker.Change(r.brokerOptions(r.next))
+	r.figures.tree.Change(sysInterval(r.next))
 	entrances := make([]*entrance, 0, len(r.next.Listeners))
 	for _, k := range r.kept {
 		k.way.Change(listenerOptions(r.next, k.listener))
