@@ -50,7 +50,6 @@ var listenerWords = []Word{
 	},
 	{
 		Name: "protocol", Scope: DefaultListener, Kind: Choice, Choices: []string{"mqtt", "websockets", "http_api"}, Default: "mqtt",
-		Status: Refused, Only: []string{"http_api"},
 		Doc:   "What is spoken on the listener: mqtt, mqtt in websockets, or http_api, which tells of the broker.",
 		place: func(t target) any { return &t.listener.Protocol },
 	},
@@ -115,7 +114,7 @@ var listenerWords = []Word{
 		place: func(t target) any { return &t.listener.ProxyProtocolV2RequireTLS },
 	},
 	{
-		Name: "http_dir", Scope: PerListener, Kind: String, Value: "DIRECTORY", Status: Later,
+		Name: "http_dir", Scope: PerListener, Kind: String, Value: "DIRECTORY",
 		Sample: "/usr/share/mosquitto/dashboard",
 		Doc:    "A directory of files that a listener with 'protocol http_api' serves.",
 		place:  func(t target) any { return &t.listener.HTTPDir },

@@ -15,6 +15,7 @@ import (
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/internal/logs"
+	"github.com/zancudomq/zancudo/internal/metrics"
 	"github.com/zancudomq/zancudo/internal/service"
 	"github.com/zancudomq/zancudo/internal/store"
 )
@@ -43,6 +44,7 @@ type daemon struct {
 	logger  *slog.Logger
 	broker  *broker.Broker
 	store   *store.Store // nil: what the broker knows ends with it
+	sampler *metrics.Sampler
 	figures *figures
 	// failures are sockets that have failed.
 	failures chan failure
@@ -118,6 +120,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.broker = broker.New(d.brokerOptions(c))
+	d.sampler = metrics.NewSampler(d.broker, listen.MaxFiles())
 	d.log.PublishTo(d.broker.Publish)
 	if err := d.restore(); err != nil {
 		d.abandon()
@@ -170,7 +173,7 @@ func Warnings(c *config.Config) (all []string) {
 		all = append(all, w.Sentence())
 	}
 	for _, l := range c.Listeners {
-		if _, closed := listenerOptions(c, l).Authenticator.(nobody); closed && l.Protocol != "http_api" {
+		if _, closed := listenerOptions(c, l).Authenticator.(nobody); closed && l.Protocol != httpAPI {
 			all = append(all, fmt.Sprintf("Nobody can connect to %v: 'allow_anonymous' is false there, and users come with password files, "+
 				"which are not supported yet. Write 'allow_anonymous true' to let in everybody who can reach it.", l))
 		}
@@ -214,6 +217,7 @@ func (d *daemon) stop(ctx context.Context) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range d.entrances {
+		e.endAPI()
 		e.serving.Wait()
 	}
 	d.closeStore()

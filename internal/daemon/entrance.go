@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/admin"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/logs"
 )
@@ -21,6 +23,7 @@ type entrance struct {
 	place place
 	shape shape
 	way   *broker.Listener
+	api   *admin.Server // in the place of way, for HTTP; nil: it is for MQTT
 
 	sockets []net.Listener
 	retired atomic.Bool  // its sockets are closed on purpose
@@ -62,19 +65,20 @@ type shape struct {
 	proxy                      int
 	proxyTLS                   bool
 	delay                      bool
+	anonymous                  bool // for HTTP
 	tls                        config.TLS
 }
 
 func shapeOf(c *config.Config, l *config.Listener) shape {
 	return shape{
 		l.Protocol, l.HTTPDir, strings.Join(l.WebSocketsOrigins, "\n"), l.SocketMode, l.SocketOwner, l.EnableProxyProtocol, l.ProxyProtocolV2RequireTLS,
-		!c.SetTCPNoDelay, l.TLS,
+		!c.SetTCPNoDelay, l.Protocol == httpAPI && c.AnonymousOn(l), l.TLS,
 	}
 }
 
 // enter opens a listener. Nobody is served yet.
 func (d *daemon) enter(ctx context.Context, c *config.Config, l *config.Listener) (*entrance, error) {
-	e := &entrance{place: placeOf(c, l), shape: shapeOf(c, l)}
+	e := &entrance{place: placeOf(c, l), shape: shapeOf(c, l), api: d.newAPI(c, l)}
 	var err error
 	if e.sockets, err = d.open(ctx, c, l); err != nil {
 		return nil, err
@@ -94,9 +98,9 @@ func (d *daemon) serve(e *entrance) {
 	e.open.Store(int32(len(e.sockets)))
 	for _, socket := range e.sockets {
 		e.serving.Go(func() {
-			err := e.way.Serve(socket)
+			err := e.accept(socket)
 			e.open.Add(-1)
-			if !e.retired.Load() && !errors.Is(err, broker.ErrClosed) {
+			if !e.retired.Load() && !errors.Is(err, broker.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
 				select {
 				case d.failures <- failure{e, err}:
 				default: // enough is known
@@ -104,6 +108,13 @@ func (d *daemon) serve(e *entrance) {
 			}
 		})
 	}
+}
+
+func (e *entrance) accept(socket net.Listener) error {
+	if e.api != nil {
+		return e.api.Serve(socket)
+	}
+	return e.way.Serve(socket)
 }
 
 // lost notes that a socket failed. When all have, there is nothing left to do,
@@ -136,7 +147,7 @@ func (d *daemon) announce(c *config.Config, l *config.Listener, opened []net.Lis
 	switch {
 	case c.LocalOnly:
 		d.logger.Info("open to this machine only", "port", opened[0].Addr().(*net.TCPAddr).Port)
-	case c.AnonymousOn(l):
+	case c.AnonymousOn(l) && l.Protocol != httpAPI:
 		d.logger.Info("open to everybody", "listener", opened[0].Addr().String())
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/config"
-	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/internal/metrics"
 )
 
@@ -23,7 +22,7 @@ func (d *daemon) publishFigures(c *config.Config) {
 	d.figures = &figures{
 		tree: metrics.NewTree(metrics.TreeOptions{
 			Interval: sysInterval(c), Version: d.options.Version, Publish: d.broker.Publish,
-			Sample: metrics.NewSampler(d.broker, listen.MaxFiles()).Sample,
+			Sample: d.sampler.Sample,
 		}),
 		stop: cancel,
 	}

@@ -30,8 +30,7 @@ func TestFigures(t *testing.T) {
 	base := "allow_anonymous true\nlistener " + strconv.Itoa(port) + " 127.0.0.1\nsys_interval "
 	r := startReloadable(t, base+"1\n")
 	watch := r.connect(port, "v5 id=watch clean", "...")
-	watch.SendText("SUBSCRIBE 1 $SYS/#")
-	watch.Expect("SUBACK 1 0")
+	watch.SendText("SUBSCRIBE 1 $SYS/#") // a figure may come before the SUBACK
 	c := r.connect(port, "v5 id=c clean", "...")
 	c.SendText("SUBSCRIBE 1 a qos=1", "PUBLISH 2 a qos=1 12345", "PUBLISH 3 kept qos=1 retain 123")
 	c.Expect("SUBACK 1 1", "PUBLISH 1 a qos=1 12345", "PUBACK 2", "PUBACK 3 0x10")

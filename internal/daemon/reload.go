@@ -186,6 +186,8 @@ func (r *reloading) commit() {
 		k.way.Change(listenerOptions(r.next, k.listener))
 		k.entrance.shape = k.shape
 		if k.sockets != nil {
+			k.endAPI()
+			k.api = r.newAPI(r.next, k.listener)
 			r.replace(k.entrance, k.sockets)
 		}
 		entrances = append(entrances, k.entrance)
@@ -198,6 +200,7 @@ func (r *reloading) commit() {
 	r.expel()
 	for _, e := range r.gone {
 		e.close()
+		e.endAPI()
 		e.way.Close(fmt.Errorf("the listener was removed: %w", packet.AdministrativeAction))
 	}
 }

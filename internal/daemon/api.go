@@ -1,0 +1,86 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/admin"
+	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/metrics"
+)
+
+// httpAPI is the word for a listener that answers requests of HTTP.
+const httpAPI = "http_api"
+
+// newAPI returns what serves l if it is one for HTTP; nil: it is for MQTT.
+func (d *daemon) newAPI(c *config.Config, l *config.Listener) *admin.Server {
+	if l.Protocol != httpAPI {
+		return nil
+	}
+	o := admin.Options{View: view{d}, Dir: l.HTTPDir, Logger: d.logger}
+	if !c.AnonymousOn(l) {
+		o.Authenticate = func(*http.Request) error { return errors.New("there are no users") }
+	}
+	return admin.NewServer(o)
+}
+
+// apiLimit is how long requests may take that are being answered.
+const apiLimit = time.Second
+
+// endAPI ends the server of an entrance, if it has one.
+func (e *entrance) endAPI() {
+	if e.api == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), apiLimit)
+	defer cancel()
+	_ = e.api.Shutdown(ctx) // who is not answered by then is cut off
+}
+
+// view is what the API shows.
+type view struct{ daemon *daemon }
+
+var _ admin.View = view{}
+
+func (v view) Version() string {
+	return strings.TrimPrefix(v.daemon.options.Version, "zancudo version ")
+}
+
+func (v view) Listeners() (all []admin.Listener) {
+	c := v.daemon.current()
+	for _, l := range c.Listeners {
+		shown := admin.Listener{
+			Port: l.Port, Path: l.SocketPath, Protocol: l.Protocol, TLS: l.TLS.On(), MTLS: l.TLS.RequireCertificate, AllowAnonymous: c.AnonymousOn(l),
+		}
+		if l.Protocol == httpAPI {
+			shown.Protocol = "httpapi"
+		}
+		all = append(all, shown)
+	}
+	return all
+}
+
+func (v view) Figures() map[string]int64 {
+	s := v.daemon.sampler.Sample()
+	all := map[string]int64{"$SYS/broker/uptime": int64(s.Uptime.Seconds())}
+	for _, r := range metrics.Rows() {
+		for _, topic := range r.Topics {
+			all["$SYS/broker/"+topic] = r.Value(&s)
+		}
+	}
+	return all
+}
+
+func (v view) AppendMetrics(b []byte) []byte {
+	s := v.daemon.sampler.Sample()
+	return metrics.AppendText(b, &s)
+}
+
+func (v view) Healthy() error {
+	ctx, cancel := context.WithTimeout(context.Background(), apiLimit)
+	defer cancel()
+	return selfTest(ctx, v.daemon.broker)
+}
