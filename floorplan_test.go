@@ -63,6 +63,7 @@ var plan = []room{
 	{dir: "internal/bench", floor: 3},                                                                       // the load generator
 	{dir: "internal/logs", floor: 3},
 	{dir: "internal/metrics", floor: 3},
+	{dir: "internal/control", floor: 3}, // the language of requests to $CONTROL
 	{dir: "internal/console", floor: 3}, // requests to a running broker on this machine
 
 	// Floor 2: the broker. It knows no adapter.

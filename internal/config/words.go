@@ -34,7 +34,7 @@ var processWords = []Word{
 		place: func(t target) any { return &t.config.SysInterval },
 	},
 	{
-		Name: "enable_control_api", Kind: Bool, Default: "false", Status: Later, Harmless: off,
+		Name: "enable_control_api", Kind: Bool, Default: "false",
 		Doc:   "Answer requests to $CONTROL/broker/v1, which list the listeners and plugins.",
 		place: func(t target) any { return &t.config.EnableControlAPI },
 	},

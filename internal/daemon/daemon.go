@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
@@ -45,6 +46,7 @@ type daemon struct {
 	broker  *broker.Broker
 	store   *store.Store // nil: what the broker knows ends with it
 	sampler *metrics.Sampler
+	served  atomic.Pointer[config.Config] // for who may not wait
 	figures *figures
 	// failures are sockets that have failed.
 	failures chan failure
@@ -115,6 +117,7 @@ func (d *daemon) start(ctx context.Context) error {
 	for _, text := range Warnings(c) {
 		d.logger.Warn("configuration warning", "text", text)
 	}
+	d.served.Store(c)
 	var err error
 	if d.store, err = d.openStore(c); err != nil {
 		return err
@@ -152,6 +155,9 @@ func (d *daemon) brokerOptions(c *config.Config) broker.Options {
 	o.Logger, o.Trace = d.logger, trace(c, d.log)
 	if d.store != nil {
 		o.Store = d.store
+	}
+	if c.EnableControlAPI {
+		o.Interceptors = append(o.Interceptors, controlAPI{d})
 	}
 	return o
 }

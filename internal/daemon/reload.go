@@ -197,6 +197,7 @@ func (r *reloading) commit() {
 		entrances = append(entrances, e)
 	}
 	r.entrances, r.config = entrances, r.next
+	r.served.Store(r.next)
 	r.expel()
 	for _, e := range r.gone {
 		e.close()
