@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,7 +192,8 @@ func TestHardening(t *testing.T) {
 				t.Fatal(err)
 			}
 			start := time.Now()
-			go send(c)
+			var sending sync.WaitGroup
+			sending.Go(func() { send(c) })
 			answer, _ := io.ReadAll(c)
 			if took := time.Since(start); took > headerTimeout+writeTimeout {
 				t.Errorf("%s: it took %v", name, took)
@@ -200,6 +202,7 @@ func TestHardening(t *testing.T) {
 				t.Errorf("%s: got %s", name, answer)
 			}
 			c.Close()
+			sending.Wait()
 		}
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
