@@ -182,11 +182,14 @@ func (s *Session) Restore(r Record) {
 			e := q.next()
 			q.align(e.number)
 			q.window.push(flight{entry: e})
+			q.open++
 		}
 		q.align(r.Number)
 		q.window.push(flight{entry: entry{message: &packet.Message{}, sub: &Subscription{}, qos: packet.ExactlyOnce, number: r.Number}, phase: released})
-	case q.queue.len() == 0 && q.window.len() < underWay && q.align(r.Number):
+		q.open++
+	case q.queue.len() == 0 && q.open < underWay && q.align(r.Number):
 		q.window.push(flight{entry: r.entry()})
+		q.open++ // until Attach, which counts anew
 	case q.paged > 0 || s.loaded():
 		if q.paged == 0 {
 			q.pagedFrom = r.Number

@@ -84,6 +84,7 @@ func (m *model) crash(arg byte) {
 		m.revived++
 	}
 	d.removed, d.held = nil, nil
+	m.revived += int(m.limits.MaxInflight) // what was under way may have to wait again
 	m.session = session.New(&m.limits)
 	m.session.SetDurable()
 	m.out.Take()
