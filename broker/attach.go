@@ -82,10 +82,8 @@ func (cl *client) trace() {
 
 // obey has the session ask and tell those whom the options name.
 func (cl *client) obey(s *settings) {
-	cl.session.Allow, cl.session.Sent = nil, nil
-	if auth := s.Authorizer; auth != nil {
-		cl.session.Allow = func(m *packet.Message) bool { return auth.Authorize((*Client)(cl), Receive, m.Topic) == nil }
-	}
+	cl.session.Allow = func(m *packet.Message) bool { return cl.authorize(Receive, m.Topic) == nil }
+	cl.session.Sent = nil
 	if f := s.Trace.Packet; f != nil {
 		cl.session.Sent = func(p packet.Packet) { f((*Client)(cl), Sent, p) }
 	}
@@ -125,6 +123,7 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *co
 	}
 	ack.SessionPresent = cl.met // [MQTT-3.2.2-3]
 	cl.conn, cl.met, cl.absence = c, true, nil
+	cl.listener.Store(c.listener)
 	cl.epoch++
 	c.client = cl
 	c.attached.Store(true)

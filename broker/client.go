@@ -3,6 +3,7 @@ package broker
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/session"
@@ -16,6 +17,8 @@ type client struct {
 	id, user string
 	sid      uint64                // what its facts are stored under; zero: they are not
 	inline   func(*packet.Message) // instead of a session: a subscriber in this process
+
+	listener atomic.Pointer[Listener] // it has come by last; nil: none since the start
 
 	mu      sync.Mutex // guards what follows, and conn.out
 	session *session.Session
@@ -89,6 +92,19 @@ func (c *Client) Disconnect(why error) {
 	}
 }
 
+// authorize asks whether the client may do something. For one that has not been
+// here since the start, the Authorizer of the broker answers.
+func (cl *client) authorize(a Action, topic string) error {
+	auth := cl.broker.options().Authorizer
+	if l := cl.listener.Load(); l != nil {
+		auth = l.rules.Load().Authorizer
+	}
+	if auth == nil || cl.inline != nil {
+		return nil
+	}
+	return auth.Authorize((*Client)(cl), a, topic)
+}
+
 // deliver hands a message to the client: the one way there is. It reports what
 // became of it; s collects the connections to be flushed.
 func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client, retained bool) session.Outcome {
@@ -97,11 +113,9 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 		return session.Absent
 	}
 	m := s.delivery.Message()
-	if auth := b.options().Authorizer; auth != nil && cl.inline == nil {
-		if err := auth.Authorize((*Client)(cl), Receive, m.Topic); err != nil {
-			b.dropped(s, cl, m, refused, err)
-			return session.Absent
-		}
+	if err := cl.authorize(Receive, m.Topic); err != nil {
+		b.dropped(s, cl, m, refused, err)
+		return session.Absent
 	}
 	if cl.inline != nil {
 		cl.inline(s.delivery.Keep())

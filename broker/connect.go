@@ -133,8 +133,9 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	if c.rules.Authenticator != nil {
 		cl.user = x.request.Username
 	}
-	if auth := b.options().Authorizer; auth != nil && p.Will != nil {
-		if err := auth.Authorize((*Client)(cl), Publish, p.Will.Topic); err != nil {
+	cl.listener.Store(c.listener)
+	if p.Will != nil {
+		if err := cl.authorize(Publish, p.Will.Topic); err != nil {
 			return fmt.Errorf("will to %q: %w", p.Will.Topic, withReason(err, packet.NotAuthorized))
 		}
 	}

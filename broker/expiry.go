@@ -174,11 +174,9 @@ func (cl *client) due(t time.Time) (left *remains, away *absence) {
 // publishWill routes the will of a client as a message of that client.
 func (b *Broker) publishWill(cl *client, will *packet.Will) {
 	m := &will.Message
-	if auth := b.options().Authorizer; auth != nil {
-		if err := auth.Authorize((*Client)(cl), Publish, m.Topic); err != nil {
-			b.options().Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
-			return
-		}
+	if err := cl.authorize(Publish, m.Topic); err != nil {
+		b.options().Logger.Warn("will was not published", "client", cl.id, "topic", will.Topic, "err", err)
+		return
 	}
 	if will.HasMessageExpiry {
 		m.Expires = now().Add(time.Duration(will.MessageExpiry) * time.Second)

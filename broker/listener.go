@@ -18,6 +18,9 @@ import (
 type ListenerOptions struct {
 	// Authenticator decides who may connect.
 	Authenticator Authenticator
+	// Authorizer decides who may do what. Another one decides at once about those
+	// that are connected, too, and about what their sessions hold.
+	Authorizer Authorizer
 	// MaxConnections is how many clients may be connected by the listener; zero
 	// or negative: no limit of its own.
 	MaxConnections int
@@ -73,7 +76,8 @@ func (b *Broker) Listener(o ListenerOptions) *Listener {
 }
 
 // Change puts other options in place. They hold for clients that connect from
-// now on, those that are connected keep what they were told.
+// now on, those that are connected keep what they were told; but the Authorizer
+// holds for all.
 func (l *Listener) Change(o ListenerOptions) {
 	b := l.broker
 	b.mu.Lock()
@@ -197,6 +201,9 @@ func (s *settings) rulesOf(o ListenerOptions) *rules {
 	}
 	if o.Authenticator == nil {
 		o.Authenticator = s.Authenticator
+	}
+	if o.Authorizer == nil {
+		o.Authorizer = s.Authorizer
 	}
 	if len(o.Versions) == 0 {
 		o.Versions = s.Versions

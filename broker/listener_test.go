@@ -216,3 +216,34 @@ func TestListenerThatCannotBeCompared(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The Authorizer of a listener decides about those who have come by it, and
+// another one decides at once about those who are connected.
+func TestListenerAuthorizer(t *testing.T) {
+	t.Parallel()
+	strict, open := &denials{}, &denials{}
+	for _, rule := range []string{"* publish no/#", "* subscribe no/#", "* receive mute"} {
+		strict.deny(rule)
+	}
+	inHouse(t, Options{}, func(h *house) {
+		d := h.open(ListenerOptions{Authorizer: strict})
+		free := h.subscriber("id=free clean", "#")
+		c := d.connect(h, "v5 id=c", "...")
+		c.SendText("SUBSCRIBE 1 no/1 mute qos=1")
+		c.Expect("SUBACK 1 0x87 1")
+		c.SendText("PUBLISH 2 no/1 qos=1 x", "PUBLISH 3 yes qos=1 x")
+		c.Expect("PUBACK 2 0x87", "PUBACK 3")
+		free.Expect("PUBLISH yes x")
+		h.Publish(&packet.Message{Topic: "mute", Payload: []byte("x")})
+		c.Silent()
+		free.Expect("PUBLISH mute x")
+		d.Change(ListenerOptions{Authorizer: open})
+		h.Publish(&packet.Message{Topic: "mute", Payload: []byte("y")})
+		c.Expect("PUBLISH mute y")
+		c.SendText("PUBLISH 2 no/1 qos=1 x")
+		c.Expect("PUBACK 2")
+		d.connect(h, "id=w will-topic=no/will will-payload=x clean", "")
+		d.Change(ListenerOptions{Authorizer: strict})
+		d.connect(h, "v5 id=w2 will-topic=no/will will-payload=x clean", "0x87").Closed()
+	})
+}

@@ -124,10 +124,8 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 		}
 		return c.denied(s, p, err), nil
 	}
-	if auth := b.options().Authorizer; auth != nil {
-		if err := auth.Authorize((*Client)(c.client), Publish, m.Topic); err != nil {
-			return c.denied(s, p, withReason(err, packet.NotAuthorized)), nil
-		}
+	if err := c.client.authorize(Publish, m.Topic); err != nil {
+		return c.denied(s, p, withReason(err, packet.NotAuthorized)), nil
 	}
 	if p.HasMessageExpiry {
 		m.Expires = s.now.Add(time.Duration(p.MessageExpiry) * time.Second)
@@ -168,10 +166,8 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 // interceptors: one of them may take it, as a request to the program. Otherwise
 // it is refused because of err.
 func (c *conn) request(s *scratch, p *packet.Publish, err error) packet.ReasonCode {
-	if auth := c.broker.options().Authorizer; auth != nil {
-		if denial := auth.Authorize((*Client)(c.client), Publish, p.Topic); denial != nil {
-			return c.denied(s, p, withReason(denial, packet.NotAuthorized))
-		}
+	if denial := c.client.authorize(Publish, p.Topic); denial != nil {
+		return c.denied(s, p, withReason(denial, packet.NotAuthorized))
 	}
 	for _, i := range c.broker.options().Interceptors {
 		switch m, failed := i.Intercept((*Client)(c.client), &p.Message); {
@@ -202,10 +198,8 @@ func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, erro
 		if err := b.options().limits.CheckMessage(replaced); err != nil {
 			return nil, err
 		}
-		if auth := b.options().Authorizer; auth != nil {
-			if err := auth.Authorize((*Client)(cl), Publish, replaced.Topic); err != nil {
-				return nil, withReason(err, packet.NotAuthorized)
-			}
+		if err := cl.authorize(Publish, replaced.Topic); err != nil {
+			return nil, withReason(err, packet.NotAuthorized)
 		}
 		m = replaced
 	}

@@ -318,9 +318,5 @@ func (c *conn) found(look replay, messages []*retained) {
 // mayRetain reports whether the publisher of a retained message may still
 // publish it.
 func (b *Broker) mayRetain(m *retained) bool {
-	auth := b.options().Authorizer
-	if auth == nil || m.origin == nil || b.options().KeepRetainedUnchecked {
-		return true
-	}
-	return auth.Authorize((*Client)(m.origin), Publish, m.message.Topic) == nil
+	return m.origin == nil || b.options().KeepRetainedUnchecked || m.origin.authorize(Publish, m.message.Topic) == nil
 }

@@ -163,10 +163,8 @@ func (c *conn) subscribe(w wish) (sub, old *session.Subscription, err error) {
 	if w.err != nil {
 		return nil, nil, w.err
 	}
-	if auth := b.options().Authorizer; auth != nil {
-		if err := auth.Authorize((*Client)(cl), Subscribe, sub.Filter); err != nil {
-			return nil, nil, withReason(err, packet.NotAuthorized)
-		}
+	if err := cl.authorize(Subscribe, sub.Filter); err != nil {
+		return nil, nil, withReason(err, packet.NotAuthorized)
 	}
 	if !cl.current(c) {
 		return nil, nil, packet.SessionTakenOver
