@@ -53,6 +53,7 @@ type daemon struct {
 
 	mu        sync.Mutex // one change at a time; it guards what follows
 	config    *config.Config
+	guards    *guards
 	entrances []*entrance
 }
 
@@ -119,10 +120,13 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.served.Store(c)
 	var err error
+	if d.guards, err = newGuards(c); err != nil {
+		return err
+	}
 	if d.store, err = d.openStore(c); err != nil {
 		return err
 	}
-	d.broker = broker.New(d.brokerOptions(c))
+	d.broker = broker.New(d.brokerOptions(d.guards))
 	d.sampler = metrics.NewSampler(d.broker, listen.MaxFiles())
 	d.log.PublishTo(d.broker.Publish)
 	if err := d.restore(); err != nil {
@@ -130,7 +134,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	for _, l := range c.Listeners {
-		e, err := d.enter(ctx, c, l)
+		e, err := d.enter(ctx, d.guards, l)
 		if err != nil {
 			d.abandon()
 			return err
@@ -148,10 +152,12 @@ func (d *daemon) start(ctx context.Context) error {
 	return nil
 }
 
-// brokerOptions are what c says of the broker as a whole, with what the daemon
-// gives it.
-func (d *daemon) brokerOptions(c *config.Config) broker.Options {
+// brokerOptions are what a configuration says of the broker as a whole, with
+// what the daemon gives it.
+func (d *daemon) brokerOptions(g *guards) broker.Options {
+	c := g.config
 	o := brokerOptions(c)
+	o.Authorizer = g.general()
 	o.Logger, o.Trace = d.logger, trace(c, d.log)
 	if d.store != nil {
 		o.Store = d.store
@@ -179,7 +185,7 @@ func Warnings(c *config.Config) (all []string) {
 		all = append(all, w.Sentence())
 	}
 	for _, l := range c.Listeners {
-		if _, closed := listenerOptions(c, l).Authenticator.(nobody); closed && l.Protocol != httpAPI {
+		if l.Protocol != httpAPI && closed(c, l) {
 			all = append(all, fmt.Sprintf("Nobody can connect to %v: 'allow_anonymous' is false there, and users come with password files, "+
 				"which are not supported yet. Write 'allow_anonymous true' to let in everybody who can reach it.", l))
 		}

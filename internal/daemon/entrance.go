@@ -77,13 +77,14 @@ func shapeOf(c *config.Config, l *config.Listener) shape {
 }
 
 // enter opens a listener. Nobody is served yet.
-func (d *daemon) enter(ctx context.Context, c *config.Config, l *config.Listener) (*entrance, error) {
+func (d *daemon) enter(ctx context.Context, g *guards, l *config.Listener) (*entrance, error) {
+	c := g.config
 	e := &entrance{place: placeOf(c, l), shape: shapeOf(c, l), api: d.newAPI(c, l)}
 	var err error
 	if e.sockets, err = d.open(ctx, c, l); err != nil {
 		return nil, err
 	}
-	e.way = d.broker.Listener(listenerOptions(c, l))
+	e.way = d.broker.Listener(g.listenerOptions(l))
 	d.announce(c, l, e.sockets)
 	return e, nil
 }

@@ -27,9 +27,6 @@ func (d *daemon) reload(ctx context.Context) ([]config.Difference, []string, err
 		return nil, nil, errors.New("there is no configuration to read again")
 	}
 	next, err := d.options.Reload()
-	if err == nil {
-		err = Check(next)
-	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,6 +43,7 @@ func (d *daemon) reload(ctx context.Context) ([]config.Difference, []string, err
 type reloading struct {
 	*daemon
 	old, next *config.Config
+	guards    *guards // of next
 	undos     []func(ctx context.Context)
 
 	kept   []kept      // listeners that stay
@@ -62,7 +60,10 @@ type kept struct {
 }
 
 // prepare opens what the new configuration asks for.
-func (r *reloading) prepare(ctx context.Context) error {
+func (r *reloading) prepare(ctx context.Context) (err error) {
+	if r.guards, err = newGuards(r.next); err != nil {
+		return err
+	}
 	left := make(map[place]*entrance)
 	for _, e := range r.entrances {
 		left[e.place] = e
@@ -119,9 +120,9 @@ func (r *reloading) reshape(ctx context.Context, k *kept) (err error) {
 // enterAnew opens a listener that was not there. If one that goes is in its way,
 // that is closed first.
 func (r *reloading) enterAnew(ctx context.Context, l *config.Listener) error {
-	e, err := r.enter(ctx, r.next, l)
+	e, err := r.enter(ctx, r.guards, l)
 	if errors.Is(err, syscall.EADDRINUSE) && r.clear(l) {
-		e, err = r.enter(ctx, r.next, l)
+		e, err = r.enter(ctx, r.guards, l)
 	}
 	if err != nil {
 		return err
@@ -179,11 +180,11 @@ func (r *reloading) undo(ctx context.Context) {
 
 // commit puts everything in place.
 func (r *reloading) commit() {
-	r.broker.Change(r.brokerOptions(r.next))
+	r.broker.Change(r.brokerOptions(r.guards))
 	r.figures.tree.Change(sysInterval(r.next))
 	entrances := make([]*entrance, 0, len(r.next.Listeners))
 	for _, k := range r.kept {
-		k.way.Change(listenerOptions(r.next, k.listener))
+		k.way.Change(r.guards.listenerOptions(k.listener))
 		k.entrance.shape = k.shape
 		if k.sockets != nil {
 			k.endAPI()
@@ -196,9 +197,10 @@ func (r *reloading) commit() {
 		r.serve(e)
 		entrances = append(entrances, e)
 	}
-	r.entrances, r.config = entrances, r.next
+	before := r.daemon.guards
+	r.entrances, r.config, r.daemon.guards = entrances, r.next, r.guards
 	r.served.Store(r.next)
-	r.expel()
+	r.expel(before)
 	for _, e := range r.gone {
 		e.close()
 		e.endAPI()
@@ -207,13 +209,13 @@ func (r *reloading) commit() {
 }
 
 // expel disconnects those who have lost the right to be connected.
-func (r *reloading) expel() {
+func (r *reloading) expel(g *guards) {
 	before := make(map[place]broker.Authenticator)
 	for _, l := range r.old.Listeners {
-		before[placeOf(r.old, l)] = listenerOptions(r.old, l).Authenticator
+		before[placeOf(r.old, l)] = g.authenticator(l)
 	}
 	for _, k := range r.kept {
-		if now := listenerOptions(r.next, k.listener).Authenticator; now != nil && now != before[k.place] {
+		if now := r.guards.authenticator(k.listener); now != nil && now != before[k.place] {
 			k.way.Disconnect(fmt.Errorf("who may connect was decided anew: %w", packet.NotAuthorized))
 		}
 	}

@@ -35,8 +35,11 @@ func brokerOptions(c *config.Config) broker.Options {
 }
 
 // listenerOptions are what c says of the clients that come by l.
-func listenerOptions(c *config.Config, l *config.Listener) broker.ListenerOptions {
-	o := broker.ListenerOptions{
+func (g *guards) listenerOptions(l *config.Listener) broker.ListenerOptions {
+	c := g.config
+	return broker.ListenerOptions{
+		Authenticator:       g.authenticator(l),
+		Authorizer:          g.authorizer(l),
 		MaxConnections:      limit(l.MaxConnections),
 		MaxTopicAlias:       orNone(l.MaxTopicAlias),
 		MaxSendTopicAlias:   orNone(l.MaxTopicAliasBroker),
@@ -47,13 +50,6 @@ func listenerOptions(c *config.Config, l *config.Listener) broker.ListenerOption
 		MountPoint:          l.MountPoint,
 		UsernameAsClientID:  l.UseUsernameAsClientID,
 	}
-	switch {
-	case l.EnableProxyProtocol == 2 && l.TLS.UseIdentityAsUsername:
-		o.Authenticator = certified{}
-	case !c.AnonymousOn(l):
-		o.Authenticator = nobody{}
-	}
-	return o
 }
 
 // certified is an Authenticator of clients whose certificate a proxy has

@@ -65,7 +65,7 @@ func TestTranslate(t *testing.T) {
 		if got := brokerOptions(c); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q:\ngot  %+v\nwant %+v", tt.text, got, want)
 		}
-		if got := listenerOptions(c, c.Listeners[0]); !reflect.DeepEqual(got, wantListener) {
+		if got := (&guards{config: c}).listenerOptions(c.Listeners[0]); !reflect.DeepEqual(got, wantListener) {
 			t.Errorf("%q:\ngot  %+v\nwant %+v", tt.text, got, wantListener)
 		}
 	}
