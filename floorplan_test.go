@@ -71,8 +71,9 @@ var plan = []room{
 
 	// Floor 1: rules.
 	{dir: "internal/session", floor: 1, pure: true},
-	{dir: "internal/alarm", floor: 1},             // many alarms, one timer
-	{dir: "internal/flags", floor: 1, pure: true}, // command lines
+	{dir: "internal/fact", floor: 1, pure: true, doors: []string{"internal/session"}}, // the broker's state as keys and values
+	{dir: "internal/alarm", floor: 1},                                                 // many alarms, one timer
+	{dir: "internal/flags", floor: 1, pure: true},                                     // command lines
 	{dir: "internal/acl", floor: 1, pure: true},
 	{dir: "internal/ciphers", floor: 1, pure: true}, // OpenSSL's names of cipher suites
 	{dir: "internal/config", floor: 1, pure: true},

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -68,7 +69,7 @@ func (w *batch) reset() {
 func (w *batch) forgetQueued(j *journal, sid uint64, ended []session.Ended) {
 	for _, e := range ended {
 		start := len(w.bytes)
-		w.bytes = queuedKey(w.bytes, sid, e.Number)
+		w.bytes = fact.QueuedKey(w.bytes, sid, e.Number)
 		w.remove(start)
 		w.forgetBody(j, e.Body)
 	}
@@ -77,7 +78,7 @@ func (w *batch) forgetQueued(j *journal, sid uint64, ended []session.Ended) {
 func (w *batch) forgetBody(j *journal, body uint64) {
 	if body != 0 && j.unref(body) {
 		start := len(w.bytes)
-		w.bytes = factKey(w.bytes, keyBody, body)
+		w.bytes = fact.Key(w.bytes, fact.BodyLetter, body)
 		w.remove(start)
 	}
 }
@@ -85,9 +86,9 @@ func (w *batch) forgetBody(j *journal, body uint64) {
 // release adds the fact that a message of QoS 2 is released.
 func (w *batch) release(sid, number uint64) {
 	start := len(w.bytes)
-	w.bytes = queuedKey(w.bytes, sid, number)
+	w.bytes = fact.QueuedKey(w.bytes, sid, number)
 	middle := len(w.bytes)
-	w.bytes = append(w.bytes, factVersion, byte(packet.ExactlyOnce)|flagReleased)
+	w.bytes = fact.AppendReleased(w.bytes)
 	w.add(start, middle)
 	w.mustLast()
 }
@@ -95,9 +96,9 @@ func (w *batch) release(sid, number uint64) {
 // receive adds the fact that a message of QoS 2 of the client was taken.
 func (w *batch) receive(sid uint64, id uint16) {
 	start := len(w.bytes)
-	w.bytes = receivingKey(w.bytes, sid, id)
+	w.bytes = fact.ReceivingKey(w.bytes, sid, id)
 	middle := len(w.bytes)
-	w.bytes = append(w.bytes, factVersion)
+	w.bytes = fact.AppendReceiving(w.bytes)
 	w.add(start, middle)
 	w.mustLast()
 }
@@ -105,7 +106,7 @@ func (w *batch) receive(sid uint64, id uint16) {
 // received adds the fact that the client has released a message of QoS 2.
 func (w *batch) received(sid uint64, id uint16) {
 	start := len(w.bytes)
-	w.bytes = receivingKey(w.bytes, sid, id)
+	w.bytes = fact.ReceivingKey(w.bytes, sid, id)
 	w.remove(start)
 	w.mustLast()
 }
@@ -125,9 +126,9 @@ func (w *batch) message(j *journal) error {
 	if len(fresh) > 1 && len(m.Payload) >= sharedPayload {
 		body = j.body(len(fresh))
 		start := len(w.bytes)
-		w.bytes = factKey(w.bytes, keyBody, body)
+		w.bytes = fact.Key(w.bytes, fact.BodyLetter, body)
 		middle := len(w.bytes)
-		if w.bytes, err = appendMessage(append(w.bytes, factVersion), m); err != nil {
+		if w.bytes, err = fact.AppendBody(w.bytes, m); err != nil {
 			return err
 		}
 		w.add(start, middle)
@@ -136,9 +137,9 @@ func (w *batch) message(j *journal) error {
 		o := &fresh[i]
 		o.Body = body
 		start := len(w.bytes)
-		w.bytes = queuedKey(w.bytes, o.client.sid, o.Number)
+		w.bytes = fact.QueuedKey(w.bytes, o.client.sid, o.Number)
 		middle := len(w.bytes)
-		if w.bytes, err = appendQueued(w.bytes, &o.Record, m); err != nil {
+		if w.bytes, err = fact.AppendQueued(w.bytes, &o.Record, m); err != nil {
 			return err
 		}
 		w.add(start, middle)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -172,14 +173,14 @@ func (b *Broker) appendBatch(w *batch) error {
 // retain adds the fact of a retained message; nil removes it.
 func (w *batch) retain(topic string, r *retained) {
 	start := len(w.bytes)
-	w.bytes = append(append(w.bytes, keyRetained), topic...)
+	w.bytes = fact.RetainedKey(w.bytes, topic)
 	middle := len(w.bytes)
 	if r == nil {
 		w.remove(start)
 		return
 	}
 	var err error
-	if w.bytes, err = appendRetained(w.bytes, r); err != nil {
+	if w.bytes, err = r.fact().Append(w.bytes); err != nil {
 		panic(fmt.Errorf("encode a retained message that was accepted: %w", err))
 	}
 	w.add(start, middle)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -13,16 +14,16 @@ import (
 const maxPatience = time.Minute
 
 // fact is the session as it is stored. The client is locked.
-func (cl *client) fact() *sessionFact {
-	f := &sessionFact{id: cl.id, user: cl.user, expiry: cl.session.Expiry(), will: cl.session.Will, since: cl.since}
+func (cl *client) fact() *fact.Session {
+	f := &fact.Session{ID: cl.id, User: cl.user, Expiry: cl.session.Expiry(), Will: cl.session.Will, Since: cl.since}
 	if c := cl.conn; c != nil {
-		f.connected, f.patience = true, maxPatience
+		f.Connected, f.Patience = true, maxPatience
 		if c.keepAlive > 0 {
-			f.patience = min(c.patience(), maxPatience)
+			f.Patience = min(c.patience(), maxPatience)
 		}
 	}
 	if cl.absence != nil {
-		f.willAt = cl.absence.willAt
+		f.WillAt = cl.absence.willAt
 	}
 	return f
 }
@@ -68,9 +69,9 @@ func (cl *client) draft() (w *batch, owing []Fact, epoch uint64, err error) {
 		return nil, nil, 0, nil
 	}
 	w = &batch{}
-	w.bytes = factKey(w.bytes, keySession, cl.sid)
+	w.bytes = fact.Key(w.bytes, fact.SessionLetter, cl.sid)
 	middle := len(w.bytes)
-	if w.bytes, err = cl.fact().append(w.bytes); err != nil {
+	if w.bytes, err = cl.fact().Append(w.bytes); err != nil {
 		return nil, nil, 0, err
 	}
 	w.add(0, middle)
@@ -117,9 +118,9 @@ func (b *Broker) erase(cl *client, left *remains) {
 	if left.paged > 0 {
 		b.erasePaged(cl, w, left)
 	}
-	w.facts = append(w.facts, Fact{Key: factKey(nil, keySession, cl.sid)})
-	for _, letter := range []byte{keySubscription, keyQueued, keyReceiving} {
-		w.facts = append(w.facts, Fact{Key: factKey(nil, letter, cl.sid), End: factKey(nil, letter, cl.sid+1)})
+	w.facts = append(w.facts, Fact{Key: fact.Key(nil, fact.SessionLetter, cl.sid)})
+	for _, letter := range []byte{fact.SubscriptionLetter, fact.QueuedLetter, fact.ReceivingLetter} {
+		w.facts = append(w.facts, Fact{Key: fact.Key(nil, letter, cl.sid), End: fact.Key(nil, letter, cl.sid+1)})
 	}
 	d := Eventually
 	if left.replaced { // the client is told that nothing is left
@@ -132,7 +133,7 @@ func (b *Broker) erase(cl *client, left *remains) {
 
 func (b *Broker) erasePaged(cl *client, w *batch, left *remains) {
 	n := left.paged
-	err := b.journal.eachQueued(cl.sid, left.pagedFrom, func(q *queuedFact, err error) bool {
+	err := b.journal.eachQueued(cl.sid, left.pagedFrom, func(q *fact.Queued, err error) bool {
 		if err == nil && q.Share != "" {
 			if m, err := b.journal.load(q); err == nil {
 				b.adopt([]session.Orphan{{Message: m, Share: q.Share}})
@@ -149,30 +150,25 @@ func (b *Broker) erasePaged(cl *client, w *batch, left *remains) {
 
 // eachQueued calls f for the stored messages of a session from a number on, with
 // an error for one that is damaged.
-func (j *journal) eachQueued(sid, from uint64, f func(q *queuedFact, err error) bool) error {
-	return j.store.Range(queuedKey(nil, sid, from), factKey(nil, keyQueued, sid+1), func(key, value []byte) bool {
-		number, ok := queuedNumber(key)
-		if !ok {
-			return true
-		}
-		q, err := readQueued(number, value)
+func (j *journal) eachQueued(sid, from uint64, f func(q *fact.Queued, err error) bool) error {
+	return j.store.Range(fact.QueuedKey(nil, sid, from), fact.Key(nil, fact.QueuedLetter, sid+1), func(key, value []byte) bool {
+		q, err := fact.ReadQueued(key, value)
 		return f(&q, err)
 	})
 }
 
 // load reads the message of a queued fact, wherever it is.
-func (j *journal) load(q *queuedFact) (m *packet.Message, err error) {
+func (j *journal) load(q *fact.Queued) (m *packet.Message, err error) {
 	if q.Body == 0 {
-		m = q.rest.message()
-		return m, q.rest.err
+		return q.ReadMessage()
 	}
-	err = j.store.Range(factKey(nil, keyBody, q.Body), factKey(nil, keyBody, q.Body+1), func(_, value []byte) bool {
-		r := readFact(value)
-		m = r.message()
+	damage := fact.ErrDamaged // if there is none
+	err = j.store.Range(fact.Key(nil, fact.BodyLetter, q.Body), fact.Key(nil, fact.BodyLetter, q.Body+1), func(_, value []byte) bool {
+		m, damage = fact.ReadBody(value)
 		return false
 	})
-	if m == nil && err == nil {
-		err = errFact
+	if err == nil {
+		err = damage
 	}
 	return m, err
 }
@@ -188,13 +184,13 @@ func (c *conn) page() (more, failed bool) {
 	records := make([]session.Record, 0, n)
 	left := n
 	var unread error
-	err := cl.broker.journal.eachQueued(cl.sid, from, func(q *queuedFact, err error) bool {
+	err := cl.broker.journal.eachQueued(cl.sid, from, func(q *fact.Queued, err error) bool {
 		if err == nil {
 			q.Message, err = cl.broker.journal.load(q)
 		}
 		if err == nil {
 			records = append(records, q.Record)
-		} else if !errors.Is(err, errFact) {
+		} else if !errors.Is(err, fact.ErrDamaged) {
 			unread = err
 			return false
 		}

@@ -2,11 +2,11 @@ package broker
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -26,12 +26,12 @@ func (b *Broker) Restore() error {
 		letter byte
 		take   func(key, value []byte) error
 	}{
-		{keySession, r.session},
-		{keySubscription, r.subscription},
-		{keyReceiving, r.receiving},
-		{keyQueued, r.queued},
-		{keyBody, r.body}, // after all that need one
-		{keyRetained, r.retained},
+		{fact.SessionLetter, r.session},
+		{fact.SubscriptionLetter, r.subscription},
+		{fact.ReceivingLetter, r.receiving},
+		{fact.QueuedLetter, r.queued},
+		{fact.BodyLetter, r.body}, // after all that need one
+		{fact.RetainedLetter, r.retained},
 	} {
 		err := b.journal.store.Range([]byte{step.letter}, []byte{step.letter + 1}, func(key, value []byte) bool {
 			if err := step.take(key, value); err != nil {
@@ -62,7 +62,7 @@ type restoring struct {
 	kept     map[string]uint64  // the sid of a client
 	loaded   map[uint64]*packet.Message
 	zeros    []byte // stand for payloads that stay in the store
-	messages []*retained
+	messages []*fact.Retained
 	useless  []Fact // what nobody needs
 	damaged  int
 	damage   error
@@ -70,16 +70,16 @@ type restoring struct {
 
 // owner is the session that a key belongs to; nil: it has ended.
 func (r *restoring) owner(key []byte) (*client, []byte, error) {
-	if len(key) < 9 {
-		return nil, nil, errFact
+	sid, rest, err := fact.ID(key)
+	if err != nil {
+		return nil, nil, err
 	}
-	sid := binary.BigEndian.Uint64(key[1:])
 	r.journal.sid = max(r.journal.sid, sid)
 	cl := r.sessions[sid]
-	if cl == nil && key[0] != keySession {
+	if cl == nil {
 		r.drop(key)
 	}
-	return cl, key[9:], nil
+	return cl, rest, nil
 }
 
 func (r *restoring) drop(key []byte) {
@@ -87,55 +87,56 @@ func (r *restoring) drop(key []byte) {
 }
 
 func (r *restoring) session(key, value []byte) error {
-	if _, _, err := r.owner(key); err != nil {
-		return err
-	}
-	f, err := readSession(value)
+	sid, _, err := fact.ID(key)
 	if err != nil {
 		return err
 	}
-	sid := binary.BigEndian.Uint64(key[1:])
-	if earlier, twice := r.kept[f.id]; twice {
+	r.journal.sid = max(r.journal.sid, sid)
+	f, err := fact.ReadSession(value)
+	if err != nil {
+		return err
+	}
+	if earlier, twice := r.kept[f.ID]; twice {
 		delete(r.sessions, earlier)
-		r.drop(factKey(nil, keySession, earlier))
+		r.drop(fact.Key(nil, fact.SessionLetter, earlier))
 	}
 	b := r.broker
-	cl := &client{broker: b, id: f.id, user: f.user, sid: sid, met: true, since: f.since}
+	cl := &client{broker: b, id: f.ID, user: f.User, sid: sid, met: true, since: f.Since}
 	cl.session = session.New(&b.options().limits)
 	cl.session.SetDurable()
-	cl.session.SetExpiry(f.expiry)
-	cl.session.Will = f.will
+	cl.session.SetExpiry(f.Expiry)
+	cl.session.Will = f.Will
 	cl.obey(b.options())
-	cl.absence = f.absence(r.now)
+	cl.absence = absenceOf(f, r.now)
 	cl.absence.alarm.Ring = cl.onAlarm
-	if f.connected {
+	if f.Connected {
 		cl.since = r.now
 	}
-	r.sessions[sid], r.kept[f.id] = cl, sid
+	r.sessions[sid], r.kept[f.ID] = cl, sid
 	return nil
 }
 
 // absence is what a client that is not there any more leaves to be done. A
 // clock that was set back makes nothing last longer.
-func (f *sessionFact) absence(t time.Time) *absence {
-	a, since := &absence{}, f.since
-	if f.connected || since.After(t) {
+func absenceOf(f *fact.Session, t time.Time) *absence {
+	a, since := &absence{}, f.Since
+	if f.Connected || since.After(t) {
 		since = t
 	}
-	if f.expiry != session.Never {
-		life := time.Duration(f.expiry) * time.Second
-		if f.connected {
-			life = max(life, f.patience)
+	if f.Expiry != session.Never {
+		life := time.Duration(f.Expiry) * time.Second
+		if f.Connected {
+			life = max(life, f.Patience)
 		}
 		a.endAt = since.Add(life)
 	}
-	if f.will == nil {
+	if f.Will == nil {
 		return a
 	}
-	delay := time.Duration(f.will.DelayInterval) * time.Second
-	if f.connected {
-		a.willAt = t.Add(max(delay, f.patience))
-	} else if a.willAt = f.willAt; a.willAt.IsZero() || a.willAt.After(t.Add(max(delay, maxPatience))) {
+	delay := time.Duration(f.Will.DelayInterval) * time.Second
+	if f.Connected {
+		a.willAt = t.Add(max(delay, f.Patience))
+	} else if a.willAt = f.WillAt; a.willAt.IsZero() || a.willAt.After(t.Add(max(delay, maxPatience))) {
 		a.willAt = t.Add(delay)
 	}
 	return a
@@ -146,7 +147,7 @@ func (r *restoring) subscription(key, value []byte) error {
 	if cl == nil {
 		return err
 	}
-	sub, err := readSubscription(string(filter), value)
+	sub, err := fact.ReadSubscription(string(filter), value)
 	if err != nil {
 		return err
 	}
@@ -159,19 +160,11 @@ func (r *restoring) receiving(key, _ []byte) error {
 	if cl == nil {
 		return err
 	}
-	if len(id) != 2 {
-		return errFact
+	packetID, err := fact.PacketID(id)
+	if err == nil {
+		cl.session.RestoreReceiving(packetID)
 	}
-	cl.session.RestoreReceiving(binary.BigEndian.Uint16(id))
-	return nil
-}
-
-// queuedNumber is the number in the key of a queued message.
-func queuedNumber(key []byte) (number uint64, ok bool) {
-	if len(key) != 17 {
-		return 0, false
-	}
-	return binary.BigEndian.Uint64(key[9:]), true
+	return err
 }
 
 // queued takes a message that a session has still to get. Of one that does not
@@ -181,11 +174,7 @@ func (r *restoring) queued(key, value []byte) error {
 	if cl == nil {
 		return err
 	}
-	number, ok := queuedNumber(key)
-	if !ok {
-		return errFact
-	}
-	q, err := readQueued(number, value)
+	q, err := fact.ReadQueued(key, value)
 	if err != nil {
 		return err
 	}
@@ -193,10 +182,10 @@ func (r *restoring) queued(key, value []byte) error {
 	switch {
 	case q.Released:
 	case paged > 0:
-		if q.size > len(r.zeros) {
-			r.zeros = make([]byte, 2*q.size)
+		if q.Size > len(r.zeros) {
+			r.zeros = make([]byte, 2*q.Size)
 		}
-		q.Message = &packet.Message{Payload: r.zeros[:q.size]}
+		q.Message = &packet.Message{Payload: r.zeros[:q.Size]}
 	case q.Body != 0 && r.loaded[q.Body] != nil:
 		q.Message = r.loaded[q.Body]
 	default:
@@ -215,10 +204,10 @@ func (r *restoring) queued(key, value []byte) error {
 }
 
 func (r *restoring) body(key, _ []byte) error {
-	if len(key) != 9 {
-		return errFact
+	body, _, err := fact.ID(key)
+	if err != nil {
+		return err
 	}
-	body := binary.BigEndian.Uint64(key[1:])
 	r.journal.bodies = max(r.journal.bodies, body)
 	if r.journal.needs[body] == 0 {
 		r.drop(key)
@@ -227,25 +216,29 @@ func (r *restoring) body(key, _ []byte) error {
 }
 
 func (r *restoring) retained(key, value []byte) error {
-	m, err := readRetained(r.broker, value)
+	f, err := fact.ReadRetained(value)
 	if err != nil {
 		return err
 	}
-	if m.message.Expired(r.now) {
+	if f.Message.Expired(r.now) {
 		r.drop(key)
 		return nil
 	}
-	r.messages = append(r.messages, m)
+	r.messages = append(r.messages, f)
 	return nil
 }
 
 // retain takes the retained messages in the order in which they were stored.
 func (r *restoring) retain() {
-	slices.SortFunc(r.messages, func(a, b *retained) int { return cmp.Compare(a.order, b.order) })
+	slices.SortFunc(r.messages, func(a, b *fact.Retained) int { return cmp.Compare(a.Order, b.Order) })
 	for _, m := range r.messages {
-		r.broker.retained.order = max(m.order, 1) - 1
-		if err := r.broker.retained.store(m.message, m.origin); err != nil {
-			r.broker.options().Logger.Warn("retained message was not restored", "topic", m.message.Topic, "err", err)
+		var origin *client
+		if m.Origin != nil {
+			origin = &client{broker: r.broker, id: m.Origin.ID, user: m.Origin.User}
+		}
+		r.broker.retained.order = max(m.Order, 1) - 1
+		if err := r.broker.retained.store(m.Message, origin); err != nil {
+			r.broker.options().Logger.Warn("retained message was not restored", "topic", m.Message.Topic, "err", err)
 		}
 	}
 }

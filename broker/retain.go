@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 	"github.com/zancudomq/zancudo/topic"
@@ -22,6 +23,15 @@ type retained struct {
 	// stale is set when another message has taken its place: who waits for
 	// this one has got that one live.
 	stale atomic.Bool
+}
+
+// fact is the message as it is stored.
+func (r *retained) fact() *fact.Retained {
+	f := &fact.Retained{Message: r.message, Order: r.order}
+	if r.origin != nil {
+		f.Origin = &fact.Origin{ID: r.origin.id, User: r.origin.user}
+	}
+	return f
 }
 
 // quota is what counts against the limits, or does not.

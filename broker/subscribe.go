@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 	"github.com/zancudomq/zancudo/topic"
@@ -78,9 +79,9 @@ func (c *conn) storeSubscriptions(s *scratch, made []change) error {
 	}
 	for _, m := range made {
 		start := len(s.batch.bytes)
-		s.batch.bytes = append(factKey(s.batch.bytes, keySubscription, c.client.sid), m.sub.Filter...)
+		s.batch.bytes = fact.SubscriptionKey(s.batch.bytes, c.client.sid, m.sub.Filter)
 		middle := len(s.batch.bytes)
-		s.batch.bytes = appendSubscription(s.batch.bytes, m.sub)
+		s.batch.bytes = fact.AppendSubscription(s.batch.bytes, m.sub)
 		s.batch.add(start, middle)
 	}
 	s.batch.mustLast()
@@ -254,7 +255,7 @@ func (c *conn) storeUnsubscribed(s *scratch, filters []string) error {
 	}
 	for _, filter := range filters {
 		start := len(s.batch.bytes)
-		s.batch.bytes = append(factKey(s.batch.bytes, keySubscription, c.client.sid), filter...)
+		s.batch.bytes = fact.SubscriptionKey(s.batch.bytes, c.client.sid, filter)
 		s.batch.remove(start)
 	}
 	s.batch.mustLast()
