@@ -34,8 +34,7 @@ type engine struct {
 func (s *Store) openEngine(access access) (*engine, error) {
 	e := &engine{dead: make(chan struct{})}
 	e.fence = &fence{
-		FS: s.fs, meter: &s.meter, sync: s.options.Sync, interval: s.options.SyncInterval,
-		failed: e.fail,
+		FS: s.fs, meter: &s.meter, syncing: &s.syncing, failed: e.fail,
 	}
 	err := e.open(s.facts(), s.pebbleOptions(e, access))
 	if err != nil {

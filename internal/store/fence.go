@@ -18,10 +18,9 @@ import (
 // still have goroutines, and they must not touch files that its successor uses.
 type fence struct {
 	vfs.FS
-	meter    *meter
-	sync     Sync
-	interval time.Duration
-	failed   func(error) // told of a sync that failed after its Append had returned
+	meter   *meter
+	syncing *atomic.Pointer[syncing] // of the store, which may change it; nil: always
+	failed  func(error)              // told of a sync that failed after its Append had returned
 
 	shut  atomic.Bool
 	using sync.RWMutex // read-locked by every operation; shutting waits for them
@@ -29,6 +28,19 @@ type fence struct {
 	mu    sync.Mutex
 	files map[*fencedFile]struct{} // open ones
 	logs  map[string]*fencedFile   // the newest file of each log's name, open or not
+}
+
+// syncing is when logs are synced.
+type syncing struct {
+	sync     Sync
+	interval time.Duration
+}
+
+func (f *fence) how() syncing {
+	if f.syncing == nil {
+		return syncing{}
+	}
+	return *f.syncing.Load()
 }
 
 // meter counts over all engines of a store.
@@ -216,7 +228,8 @@ type fencedFile struct {
 	log   bool // a log, whose syncs are acknowledgements
 
 	written, acknowledged atomic.Int64
-	unsynced              atomic.Bool // a sync was promised for later
+	unsynced              atomic.Bool // the last sync was put off
+	promised              atomic.Bool // and syncLate will be called
 }
 
 func (f *fencedFile) Write(p []byte) (int, error) {
@@ -263,13 +276,16 @@ func (f *fencedFile) synced(now func() error) error {
 	f.fence.mustEnter()
 	defer f.fence.leave()
 	written := f.written.Load()
-	if f.log && f.fence.sync != SyncAlways {
-		if f.fence.sync == SyncInterval && !f.unsynced.Swap(true) {
-			time.AfterFunc(f.fence.interval, f.syncLate)
-		}
+	if how := f.fence.how(); f.log && how.sync != SyncAlways {
 		f.unsynced.Store(true)
-	} else if err := f.syncNow(now); err != nil {
-		return err
+		if how.sync == SyncInterval && !f.promised.Swap(true) {
+			time.AfterFunc(how.interval, f.syncLate)
+		}
+	} else {
+		f.unsynced.Store(false)
+		if err := f.syncNow(now); err != nil {
+			return err
+		}
 	}
 	if f.fence.shut.Load() {
 		return errShut // nobody waits any longer, and nothing may be kept
@@ -288,10 +304,14 @@ func (f *fencedFile) syncNow(now func() error) error {
 
 // syncLate keeps the promise of SyncInterval.
 func (f *fencedFile) syncLate() {
-	if f.fence.enter() != nil || !f.unsynced.Swap(false) {
+	if f.fence.enter() != nil {
 		return
 	}
-	err := f.syncNow(f.File.SyncData)
+	f.promised.Store(false) // what is written from now on gets a promise of its own
+	var err error
+	if f.unsynced.Swap(false) {
+		err = f.syncNow(f.File.SyncData)
+	}
 	f.fence.leave()
 	if err != nil && !errors.Is(err, os.ErrClosed) {
 		f.fence.failed(err)

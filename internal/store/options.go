@@ -56,6 +56,7 @@ const (
 const EventuallyWithin = time.Second
 
 const (
+	defaultInterval = time.Second
 	defaultMemTable = 2 << 20
 	defaultCache    = 2 << 20
 	defaultReserve  = 4 << 20
@@ -66,7 +67,6 @@ const (
 func (o *Options) setDefaults() {
 	orElse(&o.FS, vfs.Default)
 	orElse(&o.Logger, slog.New(slog.DiscardHandler))
-	orElse(&o.SyncInterval, time.Second)
 	orElse(&o.MemTableBytes, defaultMemTable)
 	orElse(&o.CacheBytes, defaultCache)
 	orElse(&o.ReserveBytes, defaultReserve)

@@ -24,6 +24,7 @@ type Store struct {
 	fs      vfs.FS // the same, giving up the reserve when it is full
 	lock    io.Closer
 	meter   meter
+	syncing atomic.Pointer[syncing]
 
 	groups, appends, factsIn atomic.Int64
 	backups                  sync.Mutex // one at a time
@@ -74,6 +75,7 @@ func Open(o Options) (*Store, error) {
 		changed: make(chan struct{}),
 		state:   State{Since: time.Now()},
 	}
+	s.ChangeSync(o.Sync, o.SyncInterval)
 	s.fs = vfs.OnDiskFull(s.base, s.giveUpReserve)
 	if err := s.open(); err != nil {
 		if s.lock != nil {
@@ -113,6 +115,13 @@ func (s *Store) open() error {
 	s.use(e)
 	s.supervised.Go(func() { s.supervise(e) })
 	return nil
+}
+
+// ChangeSync sets anew what Options.Sync and Options.SyncInterval say, for what is
+// appended from now on.
+func (s *Store) ChangeSync(how Sync, interval time.Duration) {
+	orElse(&interval, defaultInterval)
+	s.syncing.Store(&syncing{how, interval})
 }
 
 // use makes an engine the one to write to, and starts its committer.
