@@ -42,7 +42,8 @@ type Config struct {
 	Persistence         bool
 	PersistenceFile     string
 	PersistenceLocation string // empty: the working directory
-	AutosaveInterval    int    // seconds
+	PersistenceSync     Sync
+	AutosaveInterval    int // seconds
 	AutosaveOnChanges   bool
 
 	// Limits.

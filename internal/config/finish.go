@@ -21,6 +21,7 @@ func (p *parser) finish() {
 		p.report(at(checkTLS(l), l.File, l.Line))
 		p.report(at(checkProxy(l), l.File, l.Line))
 	}
+	p.report(c.lossy())
 	for i, b := range c.Bridges {
 		p.report(at(checkBridge(b, c.Bridges[:i]), b.File, b.Line))
 	}

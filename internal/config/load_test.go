@@ -90,6 +90,31 @@ func TestPerFile(t *testing.T) {
 	}
 }
 
+// TestLessSafe: who has acknowledgements promise less is told.
+func TestLessSafe(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text, variable, want string
+	}{
+		{"persistence true", "", ""},
+		{"persistence true\npersistence_sync always", "", ""},
+		{"persistence_sync never", "", ""},
+		{
+			"persistence true\npersistence_sync interval 1500", "",
+			"lossy: main.conf:2: when the power fails, what was acknowledged in the last 1.5s is lost. With 'persistence_sync always' nothing is.",
+		},
+		{
+			"persistence true", "ZANCUDO_PERSISTENCE_SYNC=never",
+			"lossy: ZANCUDO_PERSISTENCE_SYNC: when the power fails, what was acknowledged and the system has not yet written is lost. With 'persistence_sync always' nothing is.",
+		},
+	} {
+		c, err := Load(tree(map[string]string{"main.conf": tt.text}, tt.variable))
+		if got := said(c.Warnings); err != nil || got != tt.want {
+			t.Errorf("%q, %q: got %s, %v", tt.text, tt.variable, got, err)
+		}
+	}
+}
+
 func TestIncludeOrder(t *testing.T) {
 	t.Parallel()
 	names := []string{"b", "a", "B", "A", "ab", "Ab", "aB", "10", "9", "_", "a.b", ""}
@@ -367,6 +392,7 @@ func TestLint(t *testing.T) {
 			[]string{"main.conf:2: nothing is logged anywhere", "main.conf:3: 'log_facility' has no effect", "main.conf:5: 'log_timestamp_format' has no effect"},
 		},
 		{"nothing kept", "persistence_file x\npersistence_location y", []string{"main.conf:1: 'persistence_file' has no effect", "main.conf:2: 'persistence_location' has no effect"}},
+		{"nothing to sync", "persistence_sync never", []string{"main.conf:1: 'persistence_sync' has no effect: 'persistence' is false"}},
 		{"plugins keep", "persistence_location y\nplugin z", nil},
 		{"unused plugin", "plugin_load a b", []string{"main.conf:1: no listener uses the plugin 'a'"}},
 		{

@@ -50,6 +50,8 @@ func TestParse(t *testing.T) {
 			c.UpgradeOutgoingQoS, c.SetTCPNoDelay, c.Log.ConnectionMessages = true, false, false
 		}},
 		{"expiration", "persistent_client_expiration 2m", func(c *Config) { c.PersistentClientExpiration = 60 * 24 * time.Hour }},
+		{"sync", "persistence_sync never", func(c *Config) { c.PersistenceSync = Sync{Mode: "never"} }},
+		{"sync with an interval", "persistence_sync never\npersistence_sync\tinterval  250 ", func(c *Config) { c.PersistenceSync = Sync{"interval", 250 * time.Millisecond} }},
 		{"first log_type replaces", "log_type error\nlog_type debug", func(c *Config) { c.Log.Types = LogError | LogDebug }},
 		{"all", "log_type all", func(c *Config) { c.Log.Types = LogAll }},
 		{"none", "log_type none", func(c *Config) { c.Log.Types = 0 }},
@@ -138,6 +140,12 @@ func TestProblems(t *testing.T) {
 			"no unit", "persistent_client_expiration 30",
 			"Invalid 'persistent_client_expiration' duration in configuration.\nError found at a.conf:1. Instead of '30' write a number and h, d, w, m or y for hours, days, weeks, months of 30 days or years.",
 		},
+		{"unknown sync", "persistence_sync alway", "Invalid 'persistence_sync' value (alway).\nError found at a.conf:1. It is always, interval or never."},
+		{"sync without an interval", "persistence_sync interval", noInterval("interval")},
+		{"sync with a unit", "persistence_sync interval 1s", noInterval("interval 1s")},
+		{"sync in no time", "persistence_sync interval 0", noInterval("interval 0")},
+		{"sync after an hour", "persistence_sync interval 3600001", noInterval("interval 3600001")},
+		{"sync with more", "persistence_sync always 5", "Invalid 'persistence_sync' value (always 5).\nError found at a.conf:1. Nothing follows 'always'."},
 		{"version 6", "listener 1883\naccept_protocol_versions 5,6", "Invalid 'accept_protocol_versions' value (5,6).\nError found at a.conf:2. It is a list of 3, 4 and 5, for MQTT 3.1, 3.1.1 and 5.0, as in '4,5'."},
 		{"log_dest", "log_dest stdot", "Invalid 'log_dest' value (stdot).\nError found at a.conf:1. It is stdout, stderr, syslog, topic, file, journald, dlt, android or none."},
 		{
@@ -253,4 +261,8 @@ func TestUsePorts(t *testing.T) {
 	if len(c.Listeners) != 1 || c.Listeners[0].Port != 1886 || len(c.Warnings) != 1 {
 		t.Errorf("got %s", describe(c))
 	}
+}
+
+func noInterval(value string) string {
+	return "Invalid 'persistence_sync' value (" + value + ").\nError found at a.conf:1. After 'interval' comes a number of milliseconds, 1 to 3600000, as in 'interval 1000'."
 }

@@ -78,7 +78,7 @@ func (l *linter) pointless() {
 	l.pointlessIf(c.PerListenerSettings, nil, "with 'per_listener_settings true' it belongs to a listener", "Write it below the listener it is for.", securityNames()...)
 	l.pointlessIf(!c.Log.Dests.Syslog, nil, "there is no 'log_dest syslog'", "Remove the line, or add that one.", "log_facility")
 	l.pointlessIf(!c.Log.Timestamp, nil, "'log_timestamp' is false", "Remove the line.", "log_timestamp_format")
-	l.pointlessIf(!c.Persistence && !l.hasPlugins(), nil, "'persistence' is false", "Write 'persistence true', or remove the line.", "persistence_file", "persistence_location")
+	l.pointlessIf(!c.Persistence && !l.hasPlugins(), nil, "'persistence' is false", "Write 'persistence true', or remove the line.", "persistence_file", "persistence_location", "persistence_sync")
 	d := c.Log.Dests
 	others := d.Stdout || d.Stderr || d.Syslog || d.Topic || d.File != "" || d.Journal || d.DLT || d.Android
 	if d.None && others {

@@ -18,9 +18,10 @@ const (
 	NotYet     // not supported yet, and passed over
 	Deprecated // there is a better way to say it
 	Pointless  // it has no effect
+	Lossy      // what is acknowledged may be lost
 )
 
-var classNames = [...]string{"error", "unsupported", "insecure", "unsupported", "deprecated", "pointless"}
+var classNames = [...]string{"error", "unsupported", "insecure", "unsupported", "deprecated", "pointless", "lossy"}
 
 func (c Class) String() string { return classNames[c] }
 

@@ -18,7 +18,7 @@ type Word struct {
 	Min, Max int64
 	// Lenient takes an Integer below Min for Min, with a warning.
 	Lenient bool
-	// Choices are the values of a Choice or List.
+	// Choices are the values of a Choice or List, or what a Form begins with.
 	Choices []string
 	// Value stands for the value in documentation; empty: what Kind suggests.
 	Value string

@@ -152,6 +152,12 @@ var persistenceWords = []Word{
 		place:  func(t target) any { return &t.config.PersistenceLocation },
 	},
 	{
+		Name: "persistence_sync", Kind: Form, Choices: []string{"always", "interval", "never"}, Value: "always|interval MILLISECONDS|never", Default: "always", Sample: "interval 1000", Ours: true,
+		Doc: "When what is acknowledged is safe from a power failure: always, before the acknowledgement leaves; interval, that many milliseconds " +
+			"later at most; never, when the operating system has written it. The end of the process alone loses nothing with any of them.",
+		place: func(t target) any { return &t.config.PersistenceSync },
+	},
+	{
 		Name: "autosave_interval", Kind: Integer, Lenient: true, Max: unbounded, Default: "1800", Value: "SECONDS",
 		Status: Inert, Why: "nothing waits to be saved",
 		Doc:   "In Mosquitto, how often everything is saved.",

@@ -31,12 +31,25 @@ func (d *daemon) openStore(c *config.Config) (*store.Store, error) {
 			}
 		},
 	}
+	o.Sync, o.SyncInterval = syncing(c)
 	if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(o.Marker); err == nil {
 			d.logger.Warn("configuration warning", "text", "The sessions and messages in "+o.Marker+" are not taken over: that is not supported yet.")
 		}
 	}
 	return store.Open(o)
+}
+
+// syncing says when facts are safe.
+func syncing(c *config.Config) (store.Sync, time.Duration) {
+	switch c.PersistenceSync.Mode {
+	case "interval":
+		return store.SyncInterval, c.PersistenceSync.Interval
+	case "never":
+		return store.SyncNever, 0
+	default:
+		return store.SyncAlways, 0
+	}
 }
 
 // restore takes up what an earlier run has left.

@@ -182,6 +182,9 @@ func (r *reloading) undo(ctx context.Context) {
 func (r *reloading) commit() {
 	r.broker.Change(r.brokerOptions(r.guards))
 	r.figures.tree.Change(sysInterval(r.next))
+	if r.store != nil {
+		r.store.ChangeSync(syncing(r.next))
+	}
 	entrances := make([]*entrance, 0, len(r.next.Listeners))
 	for _, k := range r.kept {
 		k.way.Change(r.guards.listenerOptions(k.listener))

@@ -282,3 +282,15 @@ func samples(w config.Word) []string {
 	all := append([]string{example, "true", "false", "21", "1", "2", "3d", "text", "/path"}, w.Choices...)
 	return all
 }
+
+// When facts are safe changes while the broker runs, and the log says what that means.
+func TestReloadSync(t *testing.T) {
+	t.Parallel()
+	base := "allow_anonymous true\nlistener " + strconv.Itoa(freePorts(t, 1)[0]) + " 127.0.0.1\npersistence true\npersistence_location " + t.TempDir() + "\n"
+	r := startReloadable(t, base)
+	r.must(base+"persistence_sync interval 200\n", "~persistence_sync always → interval 200")
+	r.wait(t, "a.conf:5: when the power fails, what was acknowledged in the last 200ms is lost.")
+	r.must(base+"persistence_sync never\n", "~persistence_sync interval 200 → never")
+	r.wait(t, "a.conf:5: when the power fails, what was acknowledged and the system has not yet written is lost.")
+	r.must(base, "~persistence_sync never → always")
+}
