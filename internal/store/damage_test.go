@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/store"
 	"github.com/zancudomq/zancudo/internal/store/storetest"
@@ -100,6 +102,11 @@ func TestDamage(t *testing.T) {
 				_ = os.Remove(name)
 			}
 		}, many - 200},
+		{"a byte of a log", func(t *testing.T, o store.Options) {
+			t.Helper()
+			names := files(t, o, "*.log")
+			flip(t, names[len(names)-1], middle)
+		}, many / 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,7 +116,11 @@ func TestDamage(t *testing.T) {
 				t.Fatalf("before: %v, %v", &r, err)
 			}
 			tt.damage(t, o)
+			before := snapshot(t, o.Dir)
 			r, err := store.Check(o)
+			if diff := cmp.Diff(before, snapshot(t, o.Dir)); diff != "" {
+				t.Errorf("the check has changed files (-before +after):\n%s", diff)
+			}
 			if err != nil || len(r.Damages) == 0 {
 				t.Fatalf("the check finds nothing: %v, %v", &r, err)
 			}
@@ -174,12 +185,12 @@ func TestDamageIsExact(t *testing.T) {
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	o, want := filled(t, 2)
-	r, err := store.Repair(o)
+	r, err := store.Repair(o, nil)
 	if err != nil || len(r.Damages) > 0 || r.Facts != len(want) {
 		t.Fatalf("%v, %v", &r, err)
 	}
 	holds(t, open(t, o), want...)
-	if _, err := store.Repair(store.Options{Dir: t.TempDir()}); err == nil {
+	if _, err := store.Repair(store.Options{Dir: t.TempDir()}, nil); err == nil {
 		t.Error("an empty directory was repaired")
 	}
 }

@@ -72,11 +72,11 @@ func (s *Store) enterDir() error {
 			return err
 		}
 	}
-	if s.lock, err = s.base.Lock(s.path(lockName)); err != nil {
-		if errors.Is(err, fs.ErrPermission) && !isLocked(err) || errors.Is(err, syscall.EROFS) || isFull(err) {
-			return s.explain("lock the store", err)
-		}
-		return s.inUse(err)
+	if err := s.refuseForeign(); err != nil {
+		return err
+	}
+	if s.lock, err = s.lockDir(); err != nil {
+		return err
 	}
 	if err := writeFile(s.base, s.path(ownerName), fmt.Appendf(nil, "%d\n", os.Getpid())); err != nil && !isFull(err) {
 		return s.explain("open the store", err)
@@ -84,17 +84,12 @@ func (s *Store) enterDir() error {
 	return nil
 }
 
-// isLocked reports whether an error says that another process has a lock.
-func isLocked(err error) bool {
-	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES)
-}
-
 func (s *Store) inUse(err error) error {
-	pid := "another process"
+	pid := 0
 	if b, readErr := readFile(s.base, s.path(ownerName)); readErr == nil {
-		pid = "process " + string(bytes.TrimSpace(b))
+		pid, _ = strconv.Atoi(string(bytes.TrimSpace(b))) // 0, if it says something else
 	}
-	return fmt.Errorf("open the store in %s: %s has it open; stop that, or choose another persistence_location: %w", s.options.Dir, pid, err)
+	return &InUseError{Dir: s.options.Dir, PID: pid, Err: err}
 }
 
 func (s *Store) makeDir(dir string) error {
@@ -127,11 +122,11 @@ type mark struct {
 	marker string // the marker that has been made
 }
 
-// readMark reads the mark, and refuses directories that are not ours to write to.
+// readMark reads the mark.
 func (s *Store) readMark() (mark, error) {
 	b, err := readFile(s.base, s.path(markName))
 	if errors.Is(err, errNotExist) {
-		return mark{fresh: true}, s.refuseForeign()
+		return mark{fresh: true}, nil
 	}
 	if err != nil {
 		return mark{}, s.explain("read the store", err)
@@ -159,24 +154,32 @@ func (s *Store) parseMark(b []byte) (mark, error) {
 	return m, nil
 }
 
-// refuseForeign looks at a directory without a mark. Facts that are there
-// belong to a store whose making was cut short, or whose mark is lost.
+// refuseForeign refuses a directory that is not ours to write to, before there
+// is anything of ours in it.
 func (s *Store) refuseForeign() error {
+	if _, err := s.base.Stat(s.path(markName)); err == nil {
+		return nil
+	}
+	foreign, err := s.foreign()
+	if err != nil || len(foreign) == 0 {
+		return err
+	}
+	return fmt.Errorf("open the store in %s: the directory holds other things (%s); choose an empty directory", s.options.Dir, someOf(foreign))
+}
+
+// foreign looks at a directory without a mark and returns what is not a store's.
+// Facts that are there belong to one whose making was cut short, or whose mark
+// is lost.
+func (s *Store) foreign() ([]string, error) {
 	names, err := s.base.List(s.options.Dir)
 	if err != nil {
-		return s.explain("open the store", err)
+		return nil, s.explain("open the store", err)
 	}
 	ours := []string{
 		lockName, ownerName, ownerName + ".new", markName + ".new", factsName, reserveName, quarantineName, unfinishedName,
 		savedName, resetName, backupName, lostAndFound, filepath.Base(s.options.Marker),
 	}
-	foreign := slices.DeleteFunc(names, func(name string) bool { return slices.Contains(ours, name) })
-	if len(foreign) == 0 {
-		return nil
-	}
-	slices.Sort(foreign)
-	return fmt.Errorf("open the store in %s: the directory holds other things (%s); choose an empty directory",
-		s.options.Dir, strings.Join(foreign[:min(3, len(foreign))], ", "))
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(ours, name) }), nil
 }
 
 // writeMark says that the store exists. The marker comes first: a mark that

@@ -33,12 +33,17 @@ const (
 
 // Export writes all facts as lines of JSON, from one moment.
 func (s *Store) Export(w io.Writer) error {
+	return Export(w, func(yield func(key, value []byte) bool) error { return s.Range(nil, nil, yield) })
+}
+
+// Export writes the facts that a function yields as lines of JSON.
+func Export(w io.Writer, facts func(yield func(key, value []byte) bool) error) error {
 	sum := sha256.New()
 	out := bufio.NewWriter(w)
 	encoder := json.NewEncoder(io.MultiWriter(out, sum))
 	n := 0
 	failed := encoder.Encode(exportLine{Export: exportFormat})
-	err := s.Range(nil, nil, func(key, value []byte) bool {
+	err := facts(func(key, value []byte) bool {
 		n++
 		if failed == nil {
 			failed = encoder.Encode(exportLine{Key: key, Value: value})
@@ -134,24 +139,6 @@ func (in *importer) next() (exportLine, error) {
 func (in *importer) checkEnd(line *exportLine) error {
 	if *line.Facts != in.facts || line.SHA256 != hex.EncodeToString(in.sum.Sum(nil)) {
 		return errors.New("the export is damaged: its sum does not match")
-	}
-	return nil
-}
-
-// Dump writes all facts for people, a line each, by a function that knows what
-// they mean; nil writes them quoted.
-func (s *Store) Dump(w io.Writer, describe func(key, value []byte) string) error {
-	if describe == nil {
-		describe = func(key, value []byte) string { return fmt.Sprintf("%q = %q", key, value) }
-	}
-	out := bufio.NewWriter(w)
-	var failed error
-	err := s.Range(nil, nil, func(key, value []byte) bool {
-		_, failed = out.WriteString(describe(key, value) + "\n")
-		return failed == nil
-	})
-	if err := errors.Join(err, failed, out.Flush()); err != nil {
-		return fmt.Errorf("dump: %w", err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -66,7 +65,7 @@ func (s *Store) openOrRescue(m mark) (*engine, error) {
 	if !isDamage(err) {
 		return nil, s.explain("open the store", fmt.Errorf("%w (if its files are damaged, repair it)", err))
 	}
-	if err := s.rescue(err); err != nil {
+	if err := s.rescue(err, nil); err != nil {
 		return nil, err
 	}
 	e, err = s.openEngine(readWrite)
@@ -79,13 +78,13 @@ func (s *Store) openOrRescue(m mark) (*engine, error) {
 // rescue puts damaged facts aside and what can be read of them in their place.
 // It can end at any point and be done again: until the copy is complete the
 // damaged facts stay where they are, and finishSwap does the rest.
-func (s *Store) rescue(cause error) error {
+func (s *Store) rescue(cause error, unwanted func(key []byte) bool) error {
 	r := Report{When: time.Now(), Cause: cause.Error()}
 	r.Quarantine = s.path(filepath.Join(quarantineName, r.When.UTC().Format("20060102T150405.000000000Z")))
 	if err := s.base.RemoveAll(s.path(unfinishedName)); err != nil {
 		return s.explain("save facts", err)
 	}
-	from, err := s.sources()
+	from, err := s.sources(s.facts())
 	if err != nil {
 		return s.explain("save facts", err)
 	}
@@ -94,7 +93,7 @@ func (s *Store) rescue(cause error) error {
 		return fmt.Errorf("open the store in %s: %w; nothing is left to read in %s. To start with an empty state, remove %s",
 			s.options.Dir, cause, s.facts(), s.path(markName))
 	}
-	r.Facts, err = s.copyFacts(from)
+	r.Facts, err = s.copyFacts(from, unwanted)
 	if err != nil {
 		return s.explain("save facts", err)
 	}
@@ -113,39 +112,55 @@ func (s *Store) rescue(cause error) error {
 	return nil
 }
 
-// copyFacts writes all facts of the sources to a new Pebble.
-func (s *Store) copyFacts(from *sources) (n int, err error) {
+// copyFacts writes the facts of the sources that are not unwanted to a new Pebble.
+func (s *Store) copyFacts(from *sources, unwanted func(key []byte) bool) (n int, err error) {
+	err = s.fill(func(add func(key, value []byte) bool) error {
+		from.merge(func(key, value []byte) bool {
+			if unwanted != nil && unwanted(key) {
+				return true
+			}
+			n++
+			return add(key, value)
+		})
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// fill makes a new Pebble of the facts that from adds, beside the one that is
+// there. add returns false when it is of no use to go on.
+func (s *Store) fill(from func(add func(key, value []byte) bool) error) error {
 	e := &engine{dead: make(chan struct{})}
 	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail}
 	if err := e.open(s.path(unfinishedName), s.pebbleOptions(e, create)); err != nil {
-		return 0, err
+		return err
 	}
-	err = e.do(func() error {
+	err := e.do(func() error {
+		var failed error
 		b := e.db.NewBatch()
-		write := func() error {
-			err := e.db.Apply(b, pebble.NoSync)
+		write := func() {
+			failed = errors.Join(failed, e.db.Apply(b, pebble.NoSync))
 			b = e.db.NewBatch()
-			return err
 		}
-		err := from.merge(func(key, value []byte) error {
-			n++
-			if err := b.Set(key, value, nil); err != nil || b.Len() < groupLimit {
-				return err
+		err := from(func(key, value []byte) bool {
+			failed = errors.Join(failed, b.Set(key, value, nil))
+			if b.Len() >= groupLimit && failed == nil {
+				write()
 			}
-			return write()
+			return failed == nil
 		})
-		if err != nil {
-			return err
+		if failed == nil && err == nil {
+			write()
 		}
-		if err := write(); err != nil {
+		if err = errors.Join(err, failed); err != nil {
 			return err
 		}
 		return e.db.Flush()
 	})
-	if err = errors.Join(err, e.close()); err != nil {
-		return 0, err
-	}
-	return n, nil
+	return errors.Join(err, e.close())
 }
 
 // swap moves the damaged facts into quarantine and the saved ones into their
@@ -229,68 +244,4 @@ func (s *Store) dropHealthy(r *Report) {
 			_ = s.base.Remove(filepath.Join(dir, name))
 		}
 	}
-}
-
-// Check reads everything in the store of a directory that nobody has open, and
-// changes nothing. The report has no Damages when all is well.
-func Check(o Options) (Report, error) {
-	o.setDefaults()
-	s := &Store{options: o, base: o.FS, fs: o.FS}
-	r := Report{When: time.Now(), Cause: "checked"}
-	if _, err := s.base.Stat(o.Dir); err != nil {
-		return r, s.explain("check the store", err)
-	}
-	lock, err := s.base.Lock(s.path(lockName))
-	if err != nil {
-		return r, s.inUse(err)
-	}
-	defer func() { _ = lock.Close() }()
-	if m, err := s.readMark(); err != nil || m.fresh {
-		return r, errors.Join(err, noStore(o.Dir, m))
-	}
-	if e, err := s.openEngine(readOnly); err != nil {
-		r.Damages = append(r.Damages, Damage{File: factsName, Err: err.Error()})
-	} else if err := e.close(); err != nil {
-		return r, s.explain("check the store", err)
-	}
-	from, err := s.sources()
-	if err != nil {
-		return r, s.explain("check the store", err)
-	}
-	defer from.close()
-	err = from.merge(func(_, _ []byte) error { r.Facts++; return nil })
-	r.Damages = append(r.Damages, from.damages...)
-	return r, err
-}
-
-func noStore(dir string, m mark) error {
-	if !m.fresh {
-		return nil
-	}
-	return fmt.Errorf("there is no store in %s: %w", dir, os.ErrNotExist)
-}
-
-// Repair rewrites the store of a directory that nobody has open from all that
-// can be read of it. The report says what could not.
-func Repair(o Options) (Report, error) {
-	o.setDefaults()
-	s := &Store{options: o, base: o.FS, fs: o.FS}
-	if err := s.enterDir(); err != nil {
-		return Report{}, err
-	}
-	defer func() { _ = s.lock.Close() }()
-	m, err := s.readMark()
-	if err != nil {
-		return Report{}, err
-	}
-	if _, err := s.base.Stat(s.facts()); m.fresh && err != nil {
-		return Report{}, noStore(o.Dir, m)
-	}
-	if err := s.finishSwap(); err != nil {
-		return Report{}, err
-	}
-	if err := s.rescue(errors.New("repair was asked for")); err != nil {
-		return Report{}, err
-	}
-	return s.reports[0], s.writeMark(m)
 }

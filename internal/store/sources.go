@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/batchrepr"
 	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
@@ -21,6 +22,8 @@ import (
 // trusted: tables and logs, read one by one. Every change in them has a sequence
 // number; of a key the highest counts.
 type sources struct {
+	fs       vfs.FS
+	dir      string
 	tables   []*table
 	logs     []change // of all logs, sorted as less sorts
 	removals []removal
@@ -52,15 +55,15 @@ type removal struct {
 	seq      uint64
 }
 
-// sources opens all files. When Pebble can be opened it tells which tables
+// sources opens all files in a directory. When Pebble can be opened it tells which tables
 // count, and has put its logs into tables; otherwise all files count.
-func (s *Store) sources() (*sources, error) {
-	from := &sources{}
-	live, err := s.liveTables()
+func (s *Store) sources(dir string) (*sources, error) {
+	from := &sources{fs: s.base, dir: dir}
+	live, err := s.liveTables(dir)
 	if err != nil {
-		from.damages = append(from.damages, Damage{File: "MANIFEST or log", Err: err.Error()})
+		from.damages = append(from.damages, Damage{File: "MANIFEST or log", Err: firstLine(err)})
 	}
-	names, err := s.base.List(s.facts())
+	names, err := s.base.List(dir)
 	if errors.Is(err, errNotExist) {
 		return from, nil
 	}
@@ -73,8 +76,8 @@ func (s *Store) sources() (*sources, error) {
 			continue
 		}
 		t := &table{name: name, number: i}
-		if err := t.open(s, from); err != nil {
-			from.damages = append(from.damages, Damage{File: name, Err: err.Error()})
+		if err := t.open(from); err != nil {
+			from.damages = append(from.damages, Damage{File: name, Err: firstLine(err)})
 			_ = t.close()
 			continue
 		}
@@ -86,7 +89,7 @@ func (s *Store) sources() (*sources, error) {
 		}
 	}
 	if live == nil {
-		if err := s.readLogs(from); err != nil {
+		if err := from.readLogs(); err != nil {
 			from.close()
 			return nil, err
 		}
@@ -96,7 +99,7 @@ func (s *Store) sources() (*sources, error) {
 
 // liveTables asks Pebble which tables count, after it has put its logs into
 // tables. That needs no table to be whole.
-func (s *Store) liveTables() (map[string]bool, error) {
+func (s *Store) liveTables(dir string) (map[string]bool, error) {
 	e := &engine{dead: make(chan struct{})}
 	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail}
 	o := s.pebbleOptions(e, readWrite)
@@ -104,7 +107,7 @@ func (s *Store) liveTables() (map[string]bool, error) {
 	o.DisableConsistencyCheck = true
 	o.DisableTableStats = true
 	o.EventListener.DataCorruption = func(pebble.DataCorruptionInfo) {}
-	if err := e.open(s.facts(), o); err != nil {
+	if err := e.open(dir, o); err != nil {
 		e.fence.close()
 		return nil, err
 	}
@@ -131,17 +134,17 @@ func (f *sources) close() {
 }
 
 // readLogs reads the logs into memory; they are a few megabytes.
-func (s *Store) readLogs(from *sources) error {
-	logs, err := wal.Scan(wal.Dir{FS: s.base, Dirname: s.facts()})
+func (f *sources) readLogs() error {
+	logs, err := wal.Scan(wal.Dir{FS: f.fs, Dirname: f.dir})
 	if err != nil {
 		return err
 	}
 	for _, l := range logs {
-		if err := from.readLog(l); err != nil {
-			from.damages = append(from.damages, Damage{File: l.Num.String() + ".log", Err: err.Error()})
+		if err := f.readLog(l); err != nil {
+			f.damages = append(f.damages, Damage{File: l.Num.String() + ".log", Err: firstLine(err)})
 		}
 	}
-	slices.SortStableFunc(from.logs, func(a, b change) int {
+	slices.SortStableFunc(f.logs, func(a, b change) int {
 		if a.less(&b) {
 			return -1
 		}
@@ -193,9 +196,9 @@ func (f *sources) readBatch(repr []byte) error {
 	}
 }
 
-// merge yields the facts in the order of their keys. What it cannot read it
-// adds to damages.
-func (f *sources) merge(yield func(key, value []byte) error) error {
+// merge yields the facts in the order of their keys, until yield returns false.
+// What it cannot read it adds to damages.
+func (f *sources) merge(yield func(key, value []byte) bool) {
 	slices.SortFunc(f.removals, func(a, b removal) int { return bytes.Compare(a.from, b.from) })
 	var h changes
 	for _, t := range f.tables {
@@ -213,15 +216,12 @@ func (f *sources) merge(yield func(key, value []byte) error) error {
 		c := h[0].change
 		if !bytes.Equal(c.key, last) {
 			last = append(last[:0], c.key...)
-			if !c.gone && !f.removed(&c) {
-				if err := yield(c.key, c.value); err != nil {
-					return err
-				}
+			if !c.gone && !f.removed(&c) && !yield(c.key, c.value) {
+				return
 			}
 		}
 		h.advance()
 	}
-	return nil
 }
 
 // removed reports whether a later range removal covers a change.
@@ -291,8 +291,8 @@ type table struct {
 	broken bool
 }
 
-func (t *table) open(s *Store, from *sources) error {
-	file, err := s.base.Open(filepath.Join(s.facts(), t.name))
+func (t *table) open(from *sources) error {
+	file, err := from.fs.Open(filepath.Join(from.dir, t.name))
 	if err != nil {
 		return err
 	}

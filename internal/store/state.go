@@ -268,7 +268,7 @@ func (s *Store) revive(cause error) (*engine, error) {
 		s.tails = s.tails[1:]
 	}
 	if isDamage(cause) {
-		if err := s.rescue(cause); err != nil {
+		if err := s.rescue(cause, nil); err != nil {
 			return nil, err
 		}
 	}
