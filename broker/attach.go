@@ -125,7 +125,7 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *co
 	cl.conn, cl.met, cl.absence = c, true, nil
 	cl.listener.Store(c.listener)
 	cl.epoch++
-	c.client = cl
+	c.client, c.credential = cl, c.exchange.request.Credential
 	c.attached.Store(true)
 	cl.session.Attach(p, &c.rules.terms)
 	cl.session.SetExpiry(cl.broker.expiryOf(p))

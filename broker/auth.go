@@ -78,6 +78,7 @@ func (c *conn) advance(s *scratch, x *exchange, begin bool, data []byte) error {
 		}
 	}
 	answer, done, err := x.current.Next(ctx, data)
+	s.now = now() // it may have taken long
 	if err != nil {
 		return withReason(err, packet.NotAuthorized)
 	}
@@ -88,7 +89,22 @@ func (c *conn) advance(s *scratch, x *exchange, begin bool, data []byte) error {
 	if c.client == nil {
 		return c.welcome(s, x, answer)
 	}
+	if err := c.confirm(x.request); err != nil {
+		return err
+	}
 	return c.sendAuth(s, x, packet.Success, answer)
+}
+
+// confirm takes what the client has authenticated again with. It stays who it
+// was.
+func (c *conn) confirm(r *ConnectRequest) error {
+	if r.Username != c.client.user {
+		return fmt.Errorf("authenticated again as another user: %w", packet.NotAuthorized)
+	}
+	c.client.mu.Lock()
+	c.credential = r.Credential
+	c.client.mu.Unlock()
+	return c.reviewLate()
 }
 
 // sendAuth sends an AUTH, before the CONNACK past the output, which belongs to

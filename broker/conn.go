@@ -54,6 +54,8 @@ type conn struct {
 	broken  bool          // it cannot be written
 	owed    int           // bytes of answers in out
 	relief  chan struct{} // closed when they have been taken from it; nil: nobody waits
+	// credential is what the client was let in with.
+	credential any
 
 	socket socket
 }

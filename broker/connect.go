@@ -24,6 +24,8 @@ type ConnectRequest struct {
 	KeepAlive   time.Duration
 	// Conn is the connection, to look at: addresses, the state of TLS.
 	Conn net.Conn
+	// Credential is what an Authenticator has found right, for its own Review.
+	Credential any
 }
 
 // ServerReferenceError refers a client to another server. Its Reason is
@@ -59,11 +61,9 @@ func (c *conn) handleConnect(s *scratch, p *packet.Connect) error {
 	if p.AuthenticationMethod != "" {
 		return c.beginExchange(s, x)
 	}
-	if auth := c.rules.Authenticator; auth != nil {
-		ctx, cancel := context.WithTimeout(c.broker.context, authTimeout)
-		defer cancel()
-		if err := auth.Authenticate(ctx, x.request); err != nil {
-			return withReason(err, packet.NotAuthorized)
+	if c.rules.Authenticator != nil {
+		if err := c.authenticate(s, x.request); err != nil {
+			return err
 		}
 	}
 	return c.welcome(s, x, nil)
@@ -71,6 +71,20 @@ func (c *conn) handleConnect(s *scratch, p *packet.Connect) error {
 
 // authTimeout is how long an Authenticator may take.
 const authTimeout = 10 * time.Second
+
+// authenticate asks whether the client may connect. That takes time which is
+// not the client's.
+func (c *conn) authenticate(s *scratch, r *ConnectRequest) error {
+	ctx, cancel := context.WithTimeout(c.broker.context, authTimeout)
+	defer cancel()
+	c.broker.clock.Set(&c.alarm, s.now.Add(2*authTimeout)) // the CONNECT has come in time
+	err := c.rules.Authenticator.Authenticate(ctx, r)
+	s.now = now()
+	if err != nil {
+		return withReason(err, packet.NotAuthorized)
+	}
+	return nil
+}
 
 // checkConnect checks what the specification and the options ask of a CONNECT,
 // and assigns a client identifier if there is none.
@@ -169,7 +183,7 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	if f := b.options().Trace.Connected; f != nil {
 		f((*Client)(c.client))
 	}
-	return nil
+	return c.reviewLate()
 }
 
 // saveSession stores that the client is connected. One that cannot go on before

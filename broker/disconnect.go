@@ -146,7 +146,8 @@ func (c *conn) refuse(err error) {
 			ack.ReasonString = ""
 		}
 		_ = c.writeNow(ack)
-	case c.version != 0 && reason.ReturnCode() != 3 || reason == packet.ServerUnavailable || reason == packet.QuotaExceeded || reason == packet.ServerBusy:
+	case c.version != 0 && reason.ReturnCode() != 3 || reason == packet.ServerUnavailable || reason == packet.QuotaExceeded || reason == packet.ServerBusy ||
+		reason == packet.ConnectionRateExceeded:
 		_ = c.writeNow(&packet.Connack{ReasonCode: reason})
 	}
 }

@@ -12,9 +12,20 @@ import (
 // Authenticator decides who may connect.
 type Authenticator interface {
 	// Authenticate returns nil to welcome the client. An error refuses it; a
-	// packet.ReasonCode inside is sent, otherwise NotAuthorized. It may change
-	// c.Username, which names the client from then on.
+	// packet.ReasonCode inside is sent, otherwise NotAuthorized. With a method
+	// ReasonString() string it also says what a client of MQTT 5.0 is told. It may
+	// change c.Username, which names the client from then on, and c.Credential.
 	Authenticate(ctx context.Context, c *ConnectRequest) error
+}
+
+// Reviewer is an Authenticator that can be asked again about clients that are
+// connected: see Listener.Review.
+type Reviewer interface {
+	Authenticator
+	// Review returns nil if a client may stay that was let in as user, with the
+	// Credential of its ConnectRequest. Otherwise the error is why not, with the
+	// reason code to send.
+	Review(user string, credential any) error
 }
 
 // EnhancedAuthenticator is an Authenticator for clients that name an
@@ -29,7 +40,9 @@ type EnhancedAuthenticator interface {
 // AuthExchange is one exchange of AUTH packets.
 type AuthExchange interface {
 	// Next takes the client's data, at first that of its CONNECT, and returns
-	// data to send. While done is false the client is asked for more.
+	// data to send. While done is false the client is asked for more; when it is
+	// true the ConnectRequest of Begin has the user's name. One who is connected
+	// already cannot become another user.
 	Next(ctx context.Context, data []byte) (answer []byte, done bool, err error)
 }
 

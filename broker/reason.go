@@ -25,8 +25,13 @@ func reasonOf(err error) packet.ReasonCode {
 }
 
 // reasonString tells what was wrong with a packet; of what was not allowed it
-// tells nothing that an attacker could use.
+// tells nothing that an attacker could use, unless the error says itself what
+// the client may know.
 func reasonString(err error, reason packet.ReasonCode) string {
+	var told interface{ ReasonString() string }
+	if errors.As(err, &told) {
+		return told.ReasonString()
+	}
 	switch reason {
 	case packet.NotAuthorized, packet.BadUserNameOrPassword, packet.Banned, packet.ClientIdentifierNotValid,
 		packet.UnspecifiedError, packet.SessionTakenOver:
