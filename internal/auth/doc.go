@@ -1,0 +1,14 @@
+// Package auth lets users in: an Authenticator over a password file, and a
+// Verifier that checks secrets for it with bounded work.
+//
+// It reads no files and knows no listeners. What a user may do once connected is
+// not its affair.
+//
+// Invariant: only a secret that was verified lets a user in. Whatever fails,
+// lacks or takes too long refuses, and changes nothing but counts of failures.
+//
+//	v := auth.NewVerifier(auth.Options{Logger: logger})
+//	users, err := file.Users() // of package password
+//	…
+//	var a broker.Authenticator = &auth.Passwords{Users: auth.NewUsers(users), Verifier: v}
+package auth

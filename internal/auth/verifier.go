@@ -1,0 +1,193 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/password"
+)
+
+// Options say how much a Verifier does at a time. The zero value suits a small
+// machine.
+type Options struct {
+	// Workers is how many secrets are verified at a time; zero: half as many as
+	// there are cores, at least one.
+	Workers int
+	// MemoryBytes bounds the memory this takes; zero: 256 MiB. What needs more is
+	// verified alone.
+	MemoryBytes int
+	// MaxWaiting is how many may wait for it; zero: 256.
+	MaxWaiting int
+	// Logger is told of origins of failures; nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Verifier verifies the secrets of those who log in, and slows down those who
+// guess. It outlives changes of users; its methods may be called at once.
+type Verifier struct {
+	logger   *slog.Logger
+	pool     pool
+	cache    *cache
+	throttle *throttle
+	budget   *budget
+
+	succeeded, failed, remembered, delayed, refused, overload atomic.Uint64
+}
+
+// NewVerifier returns a Verifier that remembers nothing yet.
+func NewVerifier(o Options) *Verifier {
+	if o.Workers <= 0 {
+		o.Workers = max(runtime.GOMAXPROCS(0)/2, 1)
+	}
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = 256 << 20
+	}
+	if o.MaxWaiting <= 0 {
+		o.MaxWaiting = 256
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Verifier{
+		logger: o.Logger, cache: newCache(), throttle: newThrottle(), budget: newBudget(),
+		pool: pool{workers: o.Workers, memory: o.MemoryBytes, longest: o.MaxWaiting},
+	}
+}
+
+// attempt is a login that is to be decided.
+type attempt struct {
+	origin
+	conn   net.Conn
+	secret []byte
+	hash   *password.Hash
+	known  bool // the hash is the user's; otherwise another's
+}
+
+// verify decides a login: nil, or a Refusal. First come the failures of the user
+// from that address, then what is remembered, and only for what is not come the
+// failures of the whole address and the work.
+func (v *Verifier) verify(ctx context.Context, a *attempt) error {
+	leave, err := v.throttle.enter(ctx, a.origin)
+	if err != nil {
+		return v.busy(err)
+	}
+	defer leave()
+	if err := v.hold(ctx, a.origin); err != nil {
+		return err
+	}
+	proof := v.cache.proof(a.user, a.secret, a.hash)
+	if a.known && v.cache.has(proof) {
+		v.remembered.Add(1)
+		v.succeed(a)
+		return nil
+	}
+	if err := v.hold(ctx, origin{source: a.source}); err != nil {
+		return err
+	}
+	if err := v.budget.take(ctx); err != nil {
+		return v.busy(err)
+	}
+	var right bool
+	err = v.pool.do(ctx, a.hash.Cost().MemoryBytes, func() {
+		right = a.known && v.cache.has(proof) || a.hash.Verify(a.secret) && a.known
+	})
+	if err != nil {
+		v.budget.giveBack()
+		return v.busy(err)
+	}
+	if !right {
+		return v.fail(a)
+	}
+	v.budget.giveBack()
+	v.cache.remember(proof)
+	v.succeed(a)
+	return nil
+}
+
+// hold waits until the failures of an origin allow a login, or refuses it.
+func (v *Verifier) hold(ctx context.Context, o origin) error {
+	delay := v.throttle.delay(o)
+	if delay == 0 {
+		return nil
+	}
+	v.delayed.Add(1)
+	if err := sleep(ctx, min(delay, patience)); err != nil {
+		return v.busy(err)
+	}
+	if left := v.throttle.delay(o); left > 0 {
+		v.refused.Add(1)
+		return tooSoon(left)
+	}
+	return nil
+}
+
+func (v *Verifier) busy(err error) error {
+	v.overload.Add(1)
+	return busy(err)
+}
+
+func (v *Verifier) succeed(a *attempt) {
+	v.succeeded.Add(1)
+	v.throttle.succeeded(a.origin)
+}
+
+func (v *Verifier) fail(a *attempt) error {
+	v.failed.Add(1)
+	count, delay := v.throttle.failed(a.origin)
+	if delay > 0 {
+		remote := ""
+		if a.conn != nil {
+			remote = a.conn.RemoteAddr().String()
+		}
+		v.logger.Warn("logins slowed down", "remote", remote, "source", a.source.String(), "user", a.user, "failures", count, "delay", delay)
+	}
+	if a.known {
+		return wrong("the password is wrong")
+	}
+	return wrong("there is no such user")
+}
+
+// Counters are what a Verifier has done since it was made, but for Waiting.
+type Counters struct {
+	Succeeded  uint64
+	Remembered uint64 // of them, those whose secret was not verified again
+	Failed     uint64 // because of a wrong secret, or an unknown user
+	Delayed    uint64 // held because of earlier failures
+	Refused    uint64 // without a look at the secret, because of earlier failures
+	Busy       uint64 // not decided, because too many came at once
+	Waiting    int    // for a worker, now
+}
+
+// Counters returns them.
+func (v *Verifier) Counters() Counters {
+	return Counters{
+		Succeeded: v.succeeded.Load(), Remembered: v.remembered.Load(), Failed: v.failed.Load(), Delayed: v.delayed.Load(),
+		Refused: v.refused.Load(), Busy: v.overload.Load(), Waiting: v.pool.waiting(),
+	}
+}
+
+// Slowed is an origin of failures whose next login has to wait.
+type Slowed struct {
+	Source   string // an address, the /64 of one, or "unix socket"
+	User     string // empty: all users of the source
+	Failures int
+	Left     time.Duration // until a login is looked at
+}
+
+// Slowed returns them, those that failed last first.
+func (v *Verifier) Slowed() []Slowed { return v.throttle.slowed() }
+
+// Lift forgets the failures of all origins, and returns how many of them would
+// have had to wait.
+func (v *Verifier) Lift() int { return v.throttle.lift(func(origin) bool { return true }) }
+
+// LiftAddress is Lift for those of one address, of its /64 for IPv6.
+func (v *Verifier) LiftAddress(ip netip.Addr) int {
+	at := sourceOfAddr(ip)
+	return v.throttle.lift(func(o origin) bool { return o.source == at })
+}
