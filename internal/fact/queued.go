@@ -64,13 +64,20 @@ type Queued struct {
 	rest *reader
 }
 
+// number is the second one in the key of a queued message.
+func number(key []byte) (uint64, error) {
+	if len(key) != idEnd+8 {
+		return 0, ErrDamaged
+	}
+	return binary.BigEndian.Uint64(key[idEnd:]), nil
+}
+
 // ReadQueued reads a queued message but for the message itself, which may be
 // long, or apart. The value must not change before ReadMessage.
 func ReadQueued(key, value []byte) (q Queued, err error) {
-	if len(key) != idEnd+8 {
-		return q, ErrDamaged
+	if q.Number, err = number(key); err != nil {
+		return q, err
 	}
-	q.Number = binary.BigEndian.Uint64(key[idEnd:])
 	r := read(value)
 	flags := r.byte()
 	q.QoS, q.Retain, q.Released = packet.QoS(flags&3), flags&flagRetain != 0, flags&flagReleased != 0

@@ -44,11 +44,15 @@ func (e *NoStoreError) Error() string {
 // Is says that it is an error about something that does not exist.
 func (e *NoStoreError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// Read yields the facts of the store of a directory that nobody has open, in the
-// order of their keys, until yield returns false. It reads and changes nothing.
-// Where files are damaged it yields what can be read of them, and the report has
-// what could not in Damages.
-func Read(o Options, yield func(key, value []byte) bool) (Report, error) {
+// A Pass gets facts in the order of their keys, until it returns false. Key and
+// value are valid during the call only.
+type Pass func(key, value []byte) bool
+
+// Read gives the facts of the store of a directory that nobody has open to each
+// of the passes, one after the other. It reads and changes nothing. Where files
+// are damaged it yields what can be read of them, and the report has what could
+// not in Damages.
+func Read(o Options, passes ...Pass) (Report, error) {
 	o.setDefaults()
 	below := o.FS
 	s := &Store{options: o, base: below, fs: below}
@@ -63,7 +67,7 @@ func Read(o Options, yield func(key, value []byte) bool) (Report, error) {
 	defer unlock()
 	s.base = newOverlay(below)
 	s.fs = s.base
-	return s.read(s.complete(), m, yield)
+	return s.read(s.complete(), m, passes)
 }
 
 // Check reads all of a store as Read does and tells only what it has found.
@@ -135,25 +139,27 @@ func (s *Store) lockDir() (io.Closer, error) {
 }
 
 // read reads the facts in dir; s.base is an overlay.
-func (s *Store) read(dir string, m mark, yield func(key, value []byte) bool) (Report, error) {
-	r := Report{When: time.Now(), Cause: "checked"}
-	if m.fresh {
-		r.Damages = append(r.Damages, Damage{File: markName, Err: "the file is missing"})
+func (s *Store) read(dir string, m mark, passes []Pass) (r Report, err error) {
+	for _, pass := range passes {
+		r = Report{When: time.Now(), Cause: "checked"}
+		from, err := s.sources(dir)
+		if err != nil {
+			return r, s.explain("read the store", err)
+		}
+		from.merge(func(key, value []byte) bool {
+			r.Facts++
+			return pass(key, value)
+		})
+		r.Damages = from.damages
+		from.close()
 	}
-	from, err := s.sources(dir)
-	if err != nil {
-		return r, s.explain("read the store", err)
-	}
-	defer from.close()
-	from.merge(func(key, value []byte) bool {
-		r.Facts++
-		return yield(key, value)
-	})
-	r.Damages = append(r.Damages, from.damages...)
-	if len(from.damages) == 0 {
+	if len(r.Damages) == 0 {
 		if err := s.opens(dir); err != nil {
 			r.Damages = append(r.Damages, Damage{File: factsName, Err: firstLine(err)})
 		}
+	}
+	if m.fresh {
+		r.Damages = append(r.Damages, Damage{File: markName, Err: "the file is missing"})
 	}
 	return r, nil
 }
@@ -198,17 +204,11 @@ func Repair(o Options, unwanted func(key []byte) bool) (Report, error) {
 	return s.reports[0], nil
 }
 
+// someOf names a few.
 func someOf(names []string) string {
 	names = slices.Sorted(slices.Values(names))
-	var text strings.Builder
-	for i, name := range names[:min(3, len(names))] {
-		if i > 0 {
-			text.WriteString(", ")
-		}
-		text.WriteString(name)
-	}
 	if len(names) > 3 {
-		text.WriteString(", …")
+		names = append(names[:3], "…")
 	}
-	return text.String()
+	return strings.Join(names, ", ")
 }
