@@ -19,8 +19,10 @@ type broker struct {
 	name    string
 	version string
 	// command starts it in the foreground, listening on 127.0.0.1:port; dir is
-	// its own, empty.
-	command func(dir string, port int) (*exec.Cmd, error)
+	// its own.
+	command func(dir string, port int, l load) (*exec.Cmd, error)
+	// volatile says that it is not measured with what a disk keeps.
+	volatile bool
 }
 
 // conf is the configuration of Mosquitto and Zancudo: limits lifted that would
@@ -33,10 +35,22 @@ max_queued_messages 0
 set_tcp_nodelay true
 `
 
-func configured(program string, args ...string) func(dir string, port int) (*exec.Cmd, error) {
-	return func(dir string, port int) (*exec.Cmd, error) {
+// durable has what is persistent kept in a directory. To Mosquitto that means a
+// snapshot every half hour and at the end, to Zancudo that nothing is
+// acknowledged before it is on the disk.
+const durable = `persistence true
+persistence_location %s/
+user root
+`
+
+func configured(program string, args ...string) func(dir string, port int, l load) (*exec.Cmd, error) {
+	return func(dir string, port int, l load) (*exec.Cmd, error) {
 		file := filepath.Join(dir, "broker.conf")
-		if err := os.WriteFile(file, fmt.Appendf(nil, conf, port), 0o644); err != nil {
+		text := fmt.Appendf(nil, conf, port)
+		if l.durable {
+			text = fmt.Appendf(text, durable, dir)
+		}
+		if err := os.WriteFile(file, text, 0o644); err != nil {
 			return nil, err
 		}
 		return exec.Command(program, append(args, "-c", file)...), nil
@@ -59,7 +73,7 @@ func zancudo(program, revision string) broker {
 
 func mochi(program, version string) broker {
 	version = strings.TrimPrefix(version, "v")
-	return broker{name: "mochi", version: version, command: func(_ string, port int) (*exec.Cmd, error) {
+	return broker{name: "mochi", version: version, volatile: true, command: func(_ string, port int, _ load) (*exec.Cmd, error) {
 		return exec.Command(program, fmt.Sprintf("127.0.0.1:%d", port)), nil
 	}}
 }
@@ -76,8 +90,9 @@ type process struct {
 // startTime is how long a broker may take until it accepts connections.
 const startTime = 30 * time.Second
 
-// start runs a broker on a free port and waits until it accepts connections.
-func start(ctx context.Context, b broker) (*process, error) {
+// start runs a broker on a free port, in a directory of its own, and waits until
+// it accepts connections.
+func start(ctx context.Context, b broker, l load) (*process, error) {
 	dir, err := os.MkdirTemp("", "compare-")
 	if err != nil {
 		return nil, err
@@ -85,17 +100,27 @@ func start(ctx context.Context, b broker) (*process, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // a broker may drop its privileges
 		return nil, err
 	}
-	p := &process{dir: dir, done: make(chan struct{})}
-	if p.port, err = freePort(); err != nil {
+	p := &process{dir: dir}
+	if p.port, err = freePort(); err == nil {
+		err = p.run(ctx, b, l)
+	}
+	if err != nil {
+		p.remove()
 		return nil, err
 	}
-	if p.cmd, err = b.command(dir, p.port); err != nil {
-		return nil, err
+	return p, nil
+}
+
+// run starts the program.
+func (p *process) run(ctx context.Context, b broker, l load) (err error) {
+	if p.cmd, err = b.command(p.dir, p.port, l); err != nil {
+		return err
 	}
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, &p.stderr, &p.stderr
+	p.done = make(chan struct{})
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.dir, &p.stderr, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to handle
 	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", b.name, err)
+		return fmt.Errorf("start %s: %w", b.name, err)
 	}
 	go func() {
 		_ = p.cmd.Wait() // how it ended does not matter, only that it did
@@ -103,9 +128,9 @@ func start(ctx context.Context, b broker) (*process, error) {
 	}()
 	if err := p.await(ctx); err != nil {
 		p.stop()
-		return nil, fmt.Errorf("start %s: %w: %s", b.name, err, strings.TrimSpace(p.stderr.String()))
+		return fmt.Errorf("start %s: %w: %s", b.name, err, strings.TrimSpace(p.stderr.String()))
 	}
-	return p, nil
+	return nil
 }
 
 func freePort() (int, error) {
@@ -140,9 +165,11 @@ func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute): // it may have much to write
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}
-	_ = os.RemoveAll(p.dir)
 }
+
+// remove removes its directory.
+func (p *process) remove() { _ = os.RemoveAll(p.dir) }

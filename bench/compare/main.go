@@ -117,6 +117,9 @@ func (o *options) measure(ctx context.Context, stderr io.Writer) (results, error
 				continue
 			}
 			for _, b := range brokers {
+				if l.durable && b.volatile {
+					continue
+				}
 				r := o.session.measure(ctx, b, l)
 				if ctx.Err() != nil {
 					return all, errors.New("interrupted")

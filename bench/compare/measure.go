@@ -51,14 +51,19 @@ func (s *session) measure(ctx context.Context, b broker, l load) result {
 	if s.generator != "" {
 		r.Generator = "`" + filepath.Base(s.generator) + "`"
 	}
-	p, err := start(ctx, b)
+	p, err := start(ctx, b, l)
 	if err != nil {
 		r.Why = err.Error()
 		return r
 	}
-	defer p.stop()
+	defer p.remove()
+	defer func() { p.stop() }()
 	waitForQuiet(ctx, s.patience)
-	r.Said, err = s.generate(ctx, l, p)
+	if l.restart {
+		r.Said, err = s.generateTwice(ctx, b, l, p)
+	} else {
+		r.Said, err = s.generate(ctx, l, p)
+	}
 	if why, bad := r.Said["why"].(string); bad {
 		r.Why = why
 	} else if err != nil {
@@ -68,12 +73,34 @@ func (s *session) measure(ctx context.Context, b broker, l load) result {
 	return r
 }
 
+// generateTwice stores, restarts the broker and drains.
+func (s *session) generateTwice(ctx context.Context, b broker, l load, p *process) (map[string]any, error) {
+	stored, err := s.generate(ctx, l, p, "--part", "store", "--run", b.name)
+	if err != nil || stored["why"] != nil {
+		return stored, err
+	}
+	began := time.Now()
+	p.stop()
+	if err := p.run(ctx, b, l); err != nil {
+		return nil, err
+	}
+	took := time.Since(began)
+	drained, err := s.generate(ctx, l, p, "--part", "drain", "--run", b.name)
+	if err != nil || drained["why"] != nil {
+		return drained, err
+	}
+	stored[restartSeconds] = took.Seconds()
+	stored[restartMemory] = drained["start_rss_kb"]
+	stored[drainSeconds] = drained[drainSeconds]
+	return stored, nil
+}
+
 // generate runs the generator and returns the figures of its JSON line, also
 // when it ends with an error.
-func (s *session) generate(ctx context.Context, l load, p *process) (map[string]any, error) {
+func (s *session) generate(ctx context.Context, l load, p *process, more ...string) (map[string]any, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no result within %v", s.timeout))
 	defer cancel()
-	program, args := s.zancudo, l.zancudoArgs(p.port, p.cmd.Process.Pid, s.secs)
+	program, args := s.zancudo, append(l.zancudoArgs(p.port, p.cmd.Process.Pid, s.secs), more...)
 	if s.generator != "" {
 		program, args = s.generator, l.mqloadArgs(p.port, p.cmd.Process.Pid, s.secs)
 	}

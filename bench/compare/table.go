@@ -95,12 +95,16 @@ func (rs results) table() string {
 func (rs results) row(b *strings.Builder, row row, brokers []string) {
 	fmt.Fprintf(b, "| %s |", row.text)
 	for _, name := range brokers {
-		v, ok := rs.median(name, row.load, row.key)
+		load := row.load
+		if row.other != "" && name == reference {
+			load = row.other
+		}
+		v, ok := rs.median(name, load, row.key)
 		value, ratio := "–", "–"
 		if ok {
 			value = fmt.Sprintf(row.format, v) + " " + row.unit
 		}
-		if n := len(rs.failures(name, row.load)); n > 0 {
+		if n := len(rs.failures(name, load)); n > 0 {
 			value += fmt.Sprintf(" (%d failed)", n)
 		}
 		base, known := rs.base(row, name)
@@ -130,7 +134,7 @@ func (rs results) base(row row, broker string) (float64, bool) {
 	if row.own != "" {
 		return rs.median(broker, row.own, row.key)
 	}
-	return rs.median(reference, row.load, row.key)
+	return rs.median(reference, cmp.Or(row.other, row.load), row.key)
 }
 
 func verdict(ratio, limit float64) string {

@@ -52,6 +52,14 @@ func (b *books) publish(source uint32) {
 	b.published++
 }
 
+// left notes that an earlier run has sent n messages from each source.
+func (b *books) left(n uint32) {
+	for i := range b.sent {
+		b.sent[i] = n
+	}
+	b.published = uint64(n) * uint64(len(b.sent))
+}
+
 // receive notes a message that c received and returns how many messages are
 // settled by it: received, or skipped and therefore lost or late.
 func (b *books) receive(c *conn, source, sequence uint32) uint32 {

@@ -61,6 +61,12 @@ func (r *runner) allToAll(ctx context.Context, publishers, subscribers []*conn) 
 }
 
 func (r *runner) publishTo(ctx context.Context, publishers, subscribers []*conn) error {
+	if r.o.Persistent {
+		for _, c := range subscribers {
+			c.clean, c.expiry = false, outlive
+		}
+		defer r.forget(ctx, subscribers)
+	}
 	if err := r.open(ctx, r.conns...); err != nil {
 		return err
 	}

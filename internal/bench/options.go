@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ import (
 // MinPayload is the fewest bytes that a payload may have: it begins with the
 // source, the sequence number and the time of sending.
 const MinPayload = 16
+
+// maxRun leaves room in a client identifier of MQTT 3.1.
+const maxRun = 12
 
 // MaxWindow is the most messages of a publisher that may be under way: there
 // are no more packet identifiers.
@@ -38,6 +42,7 @@ type Options struct {
 	Publishers   int           // zero: as the scenario suggests
 	Subscribers  int           // zero: as the scenario suggests
 	Shared       bool          // the subscribers of fanin share one subscription
+	Persistent   bool          // the sessions of subscribers outlive their connections
 	Window       int           // messages of a publisher under way; zero: as the scenario suggests
 	Rate         float64       // messages a second in all, evenly spaced; zero: as fast as the window lets
 	Duration     time.Duration // of the measurement; zero: 5 s, or until Count
@@ -48,11 +53,26 @@ type Options struct {
 	Settle       time.Duration // before memory is read; zero: 2 s; negative: none
 	Stall        time.Duration // give up when nothing arrives for so long; zero: 10 s
 
+	// Run is part of every topic and client identifier; empty: a random one. With
+	// Part it names what an earlier run has left.
+	Run  string
+	Part Part // of queue that is done; zero: all
+
 	PID int // the broker's process, whose CPU time and memory are read; zero: none
 
 	// Progress, if not nil, is told a few times a second how far things are.
 	Progress func(Progress)
 }
+
+// Part is half of the scenario queue. Between the two the broker may be stopped,
+// or killed.
+type Part string
+
+// The parts.
+const (
+	StoreOnly Part = "store" // queue the messages and leave them
+	DrainOnly Part = "drain" // get what the same run has left
+)
 
 // Progress is how far a run is.
 type Progress struct {
@@ -137,6 +157,12 @@ func (o *Options) check() error {
 		return errors.New("publishers, subscribers, count and rate must not be negative")
 	case o.Shared && o.Scenario != "fanin":
 		return fmt.Errorf("scenario %s has no shared subscriptions: only fanin does", o.Scenario)
+	case o.Persistent && !slices.Contains([]string{"p2p", "fanout", "fanin", "latency"}, o.Scenario):
+		return fmt.Errorf("scenario %s does not measure persistent sessions: p2p, fanout, fanin and latency do", o.Scenario)
+	case o.Part != "" && (o.Scenario != "queue" || o.Run == ""):
+		return errors.New("only scenario queue has parts, and they need a run to belong to")
+	case len(o.Run) > maxRun || strings.ContainsAny(o.Run, "+#/\x00"):
+		return fmt.Errorf("run %q: it must have at most %d bytes and no + # or /", o.Run, maxRun)
 	case o.Scenario == "queue" && o.Subscribers%o.Publishers != 0:
 		return fmt.Errorf("%d subscribers for %d publishers: each publisher must feed as many", o.Subscribers, o.Publishers)
 	}

@@ -69,7 +69,7 @@ func measure(ctx context.Context, o *Options, s Scenario, broker netip.AddrPort)
 }
 
 func newEngine(o *Options) *engine {
-	return &engine{o: o, run: runName(), begin: time.Now()}
+	return &engine{o: o, run: or(o.Run, runName()), begin: time.Now()}
 }
 
 func runName() string {
@@ -83,6 +83,12 @@ func title(o *Options) string {
 	t := o.Scenario
 	if o.Shared {
 		t += " (shared)"
+	}
+	if o.Persistent {
+		t += " (persistent)"
+	}
+	if o.Part != "" {
+		t += " (" + string(o.Part) + ")"
 	}
 	t += fmt.Sprintf(", %s, MQTT %v, QoS %d", o.address(), o.Version, o.QoS)
 	if o.TLS != nil {

@@ -235,6 +235,10 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		{"negative", Options{Publishers: -1}, "negative"},
 		{"shared", Options{Shared: true}, "only fanin"},
 		{"queue", Options{Scenario: "queue", Subscribers: 7, Publishers: 2}, "each publisher"},
+		{"persistent", Options{Scenario: "connect", Persistent: true}, "persistent sessions"},
+		{"part", Options{Scenario: "queue", Part: StoreOnly}, "need a run"},
+		{"part of nothing", Options{Run: "a", Part: StoreOnly}, "only scenario queue"},
+		{"run", Options{Run: "a/b"}, "run \"a/b\""},
 		{"process", Options{PID: 1 << 30}, "process 1073741824"},
 	}
 	for _, test := range tests {
@@ -397,6 +401,49 @@ func serve(t *testing.T, wrap func(net.Listener) net.Listener) (host string, por
 		<-served
 	})
 	return address.IP.String(), address.Port
+}
+
+// What one process has stored another drains, and whoever finds less says so.
+func TestQueueInTwoParts(t *testing.T) {
+	t.Parallel()
+	host, port := serve(t, nil)
+	o := quick(Options{Scenario: "queue", Host: host, Port: port, Subscribers: 4, Publishers: 2, Count: 25, Run: "parts", Part: StoreOnly})
+	r, err := Run(t.Context(), o)
+	if err != nil || !r.OK() || r.Received != 0 {
+		t.Fatalf("storing: %+v, %v", r, err)
+	}
+	o.Part = DrainOnly
+	if r, err = Run(t.Context(), o); err != nil || !r.OK() || r.Received != 100 {
+		t.Fatalf("draining: %+v, %v", r, err)
+	}
+	o.Stall = time.Second
+	if r, err = Run(t.Context(), o); err == nil && r.OK() {
+		t.Errorf("nothing was left, and yet it is content: %+v", r)
+	}
+}
+
+// The sessions of persistent subscribers are gone when it is over.
+func TestPersistent(t *testing.T) {
+	t.Parallel()
+	b := broker.New(broker.Options{})
+	defer b.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(l) }()
+	o := quick(Options{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, QoS: 1, Publishers: 3, Count: 300, Persistent: true})
+	if r, err := Run(t.Context(), o); err != nil || !r.OK() || r.Received != 300 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for c := range b.Clients() {
+		if !c.Connected() {
+			t.Errorf("the session of %s is left", c.ID())
+		}
+	}
+	b.Close()
+	<-served
 }
 
 // selfSigned makes a certificate for 127.0.0.1, and the pool that trusts it.

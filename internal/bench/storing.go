@@ -112,9 +112,28 @@ func (r *runner) queue(ctx context.Context) error {
 	n, total := r.o.Count, r.o.Count*r.o.Subscribers
 	publishers, subscribers := r.newConns(r.o.Publishers), r.newConns(r.o.Subscribers)
 	for i, c := range subscribers {
-		c.filter, c.clean, c.expiry = r.numbered(i), false, 3600
+		c.filter, c.clean, c.expiry = r.numbered(i), false, outlive
 	}
 	r.result.Title += fmt.Sprintf(", %d messages for each of %d", n, len(subscribers)) + r.details()
+	r.books = pairedBooks(len(subscribers))
+	if r.o.Part == DrainOnly {
+		r.books.left(uint32(n))
+		if resident := r.resident(); resident > 0 {
+			r.result.add("start_rss_kb", "broker memory before", float64(resident>>10), "kB")
+		}
+		return r.drainQueues(ctx, subscribers, total)
+	}
+	if err := r.queueAll(ctx, publishers, subscribers, total); err != nil || r.o.Part == StoreOnly {
+		return err
+	}
+	return r.drainQueues(ctx, subscribers, total)
+}
+
+// outlive is how long sessions outlive their connections, in seconds.
+const outlive = 3600
+
+// queueAll stores total messages for subscribers that are not there.
+func (r *runner) queueAll(ctx context.Context, publishers, subscribers []*conn, total int) error {
 	if err := r.open(ctx, r.conns...); err != nil {
 		return err
 	}
@@ -124,7 +143,6 @@ func (r *runner) queue(ctx context.Context) error {
 	if err := r.each(ctx, "disconnecting", len(subscribers), &r.ended, func(i int) { r.disconnect(subscribers[i]) }); err != nil {
 		return err
 	}
-	r.books = pairedBooks(len(subscribers))
 	each := len(subscribers) / len(publishers)
 	r.flow.topic = func(b []byte, c *conn, sequence uint32) ([]byte, uint32, uint32) {
 		source := uint32(c.member + len(publishers)*(int(sequence)%each))
@@ -136,6 +154,12 @@ func (r *runner) queue(ctx context.Context) error {
 	if r.books.received > 0 {
 		return fmt.Errorf("%d messages came before their subscribers did", r.books.received)
 	}
+	return nil
+}
+
+// drainQueues has the subscribers come and get their messages.
+func (r *runner) drainQueues(ctx context.Context, subscribers []*conn, total int) error {
+	r.measured = true
 	err := r.fetch(ctx, "drain", "drained", total, func() error { return r.open(ctx, subscribers...) })
 	r.result.count(r.books)
 	for _, c := range subscribers {

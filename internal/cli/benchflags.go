@@ -67,6 +67,12 @@ func benchLoadFlags(o *benchOptions) []flags.Flag {
 		{Names: "--pubs", Value: "number", Help: "publishers", Set: flags.Int(&o.Publishers, 1, 1e6)},
 		{Names: "--subs", Value: "number", Help: "subscribers", Set: flags.Int(&o.Subscribers, 1, 1e6)},
 		{Names: "--share", Help: "the subscribers of fanin share one subscription", Set: flags.True(&o.Shared)},
+		{Names: "--persistent", Help: "the sessions of the subscribers outlive their connections, in p2p, fanout, fanin and latency", Set: flags.True(&o.Persistent)},
+		{
+			Names: "--part", Value: "store|drain", Help: "of queue: store the messages and leave them, or drain what the run of the same --run has left",
+			Choices: []string{string(bench.StoreOnly), string(bench.DrainOnly)}, Set: flags.With(o.setPart),
+		},
+		{Names: "--run", Value: "name", Help: "part of the topics and client identifiers (random)", Set: flags.Given(&o.Run)},
 		{Names: "--window", Value: "messages", Help: "of a publisher that may be under way (20)", Set: flags.Int(&o.Window, 1, bench.MaxWindow)},
 		{Names: "--rate", Value: "messages/s", Help: "of all publishers; otherwise as fast as the window lets", Set: flags.With(o.setRate)},
 		{Names: "--duration", Value: "time", Help: "of the measurement, as 30 or 30s or 5m (5s)", Set: flags.Duration(&o.Duration, time.Millisecond, 24*time.Hour)},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/bench"
 	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -23,6 +24,11 @@ func (o *benchOptions) setWarmup(v string) error {
 	if o.Warmup == 0 {
 		o.Warmup = -1 // none, where zero is the default
 	}
+	return nil
+}
+
+func (o *benchOptions) setPart(v string) error {
+	o.Part = bench.Part(v)
 	return nil
 }
 
