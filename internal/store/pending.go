@@ -12,12 +12,20 @@ import (
 // yet. Of a key it holds only the last, so that a sensor that speaks ten times a
 // second is written once. The zero value is empty.
 type pending struct {
-	ranges []span            // removed before values apply
-	values map[string][]byte // nil is a removal
-	bytes  int
+	ranges  []span            // removed before values apply
+	values  map[string][]byte // nil is a removal
+	shelves map[string]extent // of values, by what their keys begin with
+	bytes   int
 }
 
 type span struct{ from, to []byte }
+
+// extent is where the keys of a shelf lie. It may be wider than they are.
+type extent struct{ low, high string }
+
+// shelfBytes is what the keys of a shelf have in common: a letter and the number
+// of a session. So whoever reads one session need not look at all that waits.
+const shelfBytes = 9
 
 func (p *pending) empty() bool { return len(p.values) == 0 && len(p.ranges) == 0 }
 
@@ -32,12 +40,37 @@ func (p *pending) add(facts []broker.Fact) {
 		if p.values == nil {
 			p.values = map[string][]byte{}
 		}
-		if old, found := p.values[string(f.Key)]; found {
-			p.bytes -= len(f.Key) + len(old)
+		key := string(f.Key)
+		if old, found := p.values[key]; found {
+			p.bytes -= len(key) + len(old)
+		} else {
+			p.shelve(key)
 		}
-		p.values[string(f.Key)] = clone(f.Value)
-		p.bytes += len(f.Key) + len(f.Value)
+		p.values[key] = clone(f.Value)
+		p.bytes += len(key) + len(f.Value)
 	}
+}
+
+func (p *pending) shelve(key string) {
+	if len(key) <= shelfBytes {
+		return
+	}
+	if p.shelves == nil {
+		p.shelves = map[string]extent{}
+	}
+	shelf := key[:shelfBytes]
+	e, found := p.shelves[shelf]
+	switch {
+	case !found:
+		e = extent{key, key}
+	case key < e.low:
+		e.low = key
+	case key > e.high:
+		e.high = key
+	default:
+		return
+	}
+	p.shelves[shelf] = e
 }
 
 // addRange forgets the values that it removes, so that every range may go
@@ -73,16 +106,35 @@ func (p *pending) facts() []broker.Fact {
 	return facts
 }
 
-// touches reports whether a range would look different with the pending facts.
+// touches reports whether a range might look different with the pending facts.
 func (p *pending) touches(from, to []byte) bool {
 	for _, r := range p.ranges {
 		if (to == nil || bytes.Compare(r.from, to) < 0) && bytes.Compare(r.to, from) > 0 {
 			return true
 		}
 	}
+	if onShelf(from, to) {
+		_, first := p.values[string(from)]
+		e, found := p.shelves[string(from[:shelfBytes])]
+		return first || found && e.high >= string(from) && e.low < string(to)
+	}
 	for key := range p.values {
 		if key >= string(from) && (to == nil || key < string(to)) {
 			return true
+		}
+	}
+	return false
+}
+
+// onShelf reports whether all keys of a range but from itself are on one shelf.
+func onShelf(from, to []byte) bool {
+	if len(from) < shelfBytes || to == nil {
+		return false
+	}
+	next := bytes.Clone(from[:shelfBytes])
+	for i := len(next) - 1; i >= 0; i-- {
+		if next[i]++; next[i] != 0 {
+			return bytes.Compare(to, next[:i+1]) <= 0
 		}
 	}
 	return false
