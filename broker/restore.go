@@ -181,6 +181,9 @@ func (r *restoring) queued(key, value []byte) error {
 	_, paged := cl.session.Paged()
 	switch {
 	case q.Released:
+		if err := r.loadPaged(cl); err != nil {
+			return err
+		}
 	case paged > 0:
 		if q.Size > len(r.zeros) {
 			r.zeros = make([]byte, 2*q.Size)
@@ -201,6 +204,29 @@ func (r *restoring) queued(key, value []byte) error {
 	}
 	cl.session.Restore(q.Record)
 	return nil
+}
+
+// loadPaged reads what a session has left in the store so far.
+func (r *restoring) loadPaged(cl *client) error {
+	from, n := cl.session.Paged()
+	if n == 0 {
+		return nil
+	}
+	records, left := make([]session.Record, 0, n), n
+	err := r.journal.eachQueued(cl.sid, from, func(q *fact.Queued, err error) bool {
+		if err != nil { // it was not counted either
+			return true
+		}
+		if q.Message, err = r.journal.load(q); err == nil {
+			records = append(records, q.Record)
+		}
+		left--
+		return left > 0
+	})
+	if err == nil {
+		cl.session.Page(from, n, records)
+	}
+	return err
 }
 
 func (r *restoring) body(key, _ []byte) error {

@@ -164,7 +164,8 @@ func (r *Record) entry() entry {
 
 // Restore takes a record of the store, in the order of their numbers, before the
 // first connection. Any of them may have been under way before, and so they are
-// sent as if they had [MQTT-3.3.1-1].
+// sent as if they had [MQTT-3.3.1-1]. All before one that is Released have been:
+// what of them is only in the store must have been read with Page.
 func (s *Session) Restore(r Record) {
 	q := s.use()
 	q.number, q.restored = r.Number, r.Number
@@ -172,9 +173,9 @@ func (s *Session) Restore(r Record) {
 	if r.Message != nil {
 		size = len(r.Message.Payload)
 	}
-	underWay := int(s.limits.MaxInflight)
-	if underWay == 0 {
-		underWay = maxWindow
+	underWay := s.limits.MaxLoaded
+	if s.limits.MaxInflight > 0 {
+		underWay = min(underWay, int(s.limits.MaxInflight))
 	}
 	switch {
 	case r.Released:

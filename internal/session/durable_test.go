@@ -89,6 +89,9 @@ func (m *model) crash(arg byte) {
 	m.session.SetDurable()
 	m.out.Take()
 	for _, r := range d.from(0, len(d.records)) {
+		if from, n := m.session.Paged(); n > 0 && r.Released {
+			m.session.Page(from, n, d.from(from, n))
+		}
 		m.session.Restore(r)
 	}
 }
