@@ -88,6 +88,7 @@ var plan = []room{
 	// The test floor: imported by _test.go files and by each other.
 	{dir: "internal/memnet", floor: testFloor},
 	{dir: "internal/mqtttest", floor: testFloor},
+	{dir: "internal/history", floor: testFloor}, // what clients saw, and the invariants
 	{dir: "internal/proctest", floor: testFloor},
 	{dir: "test/interop", floor: testFloor}, // other people's clients
 	{dir: "internal/spec", floor: testFloor},
