@@ -204,6 +204,16 @@ func (s *Session) Restore(r Record) {
 	}
 }
 
+// NextNumber is the number of the message after the one with the number last, if
+// it is to have the packet identifier id; zero: any.
+func NextNumber(last uint64, id uint16) uint64 {
+	if id == 0 {
+		return last + 1
+	}
+	gap := (uint64(id) - 1 + maxWindow - last%maxWindow) % maxWindow
+	return last + 1 + gap
+}
+
 // RestoreReceiving takes the packet identifier of a QoS 2 message of the client
 // that awaits its PUBREL.
 func (s *Session) RestoreReceiving(id uint16) {

@@ -228,3 +228,17 @@ func TestNumbersGiveIdentifiers(t *testing.T) {
 		t.Errorf("identifiers %v, want %v", got, want)
 	}
 }
+
+// The numbers that NextNumber gives go up and have the identifiers asked for.
+func TestNextNumber(t *testing.T) {
+	t.Parallel()
+	const identifiers = 65535
+	last := uint64(0)
+	for _, id := range []uint16{0, 1, 7, 0, 65535, 0, 3, 2, 2, 65535} {
+		next := session.NextNumber(last, id)
+		if got := uint16((next-1)%identifiers + 1); next <= last || next > last+identifiers || id != 0 && got != id {
+			t.Errorf("after %d, %d has identifier %d, want %d", last, next, got, id)
+		}
+		last = next
+	}
+}
