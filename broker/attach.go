@@ -19,7 +19,7 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 	}
 	for {
 		cl, err := b.lookup(fresh.id, fresh.user, b.expiryOf(p))
-		if err == nil && cl.user != fresh.user && !b.options().ShareOwners {
+		if err == nil && !cl.belongsTo(fresh.user) && !b.options().ShareOwners {
 			err = fmt.Errorf("session belongs to another user: %w", packet.ClientIdentifierNotValid)
 		}
 		if err != nil {

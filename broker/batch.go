@@ -46,6 +46,19 @@ func (w *batch) add(start, middle int) {
 	w.facts = append(w.facts, Fact{Key: b[start:middle:middle], Value: b[middle:len(b):len(b)]})
 }
 
+// put adds a fact whose value can be appended; nothing, if it cannot.
+func (w *batch) put(key []byte, value func([]byte) ([]byte, error)) error {
+	start := len(w.bytes)
+	middle := start + len(key)
+	b, err := value(append(w.bytes, key...))
+	if err != nil {
+		return err
+	}
+	w.bytes = b
+	w.add(start, middle)
+	return nil
+}
+
 // remove adds a fact that removes the key that was appended to w.bytes.
 func (w *batch) remove(start int) {
 	w.facts = append(w.facts, Fact{Key: w.bytes[start:len(w.bytes):len(w.bytes)]})

@@ -15,8 +15,10 @@ import (
 type client struct {
 	broker   *Broker
 	id, user string
-	sid      uint64                // what its facts are stored under; zero: they are not
-	inline   func(*packet.Message) // instead of a session: a subscriber in this process
+	heir     atomic.Pointer[string] // of a vacant session: whom it belongs to now
+	vacant   bool                   // it was adopted, and nobody knew whose it is
+	sid      uint64                 // what its facts are stored under; zero: they are not
+	inline   func(*packet.Message)  // instead of a session: a subscriber in this process
 
 	listener atomic.Pointer[Listener] // it has come by last; nil: none since the start
 
@@ -39,7 +41,7 @@ type Client client
 func (c *Client) ID() string { return c.id }
 
 // User is the user name the client was authenticated with; empty: none.
-func (c *Client) User() string { return c.user }
+func (c *Client) User() string { return (*client)(c).owner() }
 
 // Connected reports whether the client is connected now.
 func (c *Client) Connected() bool {
@@ -92,9 +94,33 @@ func (c *Client) Disconnect(why error) {
 	}
 }
 
+// owner is the user that the session belongs to.
+func (cl *client) owner() string {
+	if heir := cl.heir.Load(); heir != nil {
+		return *heir
+	}
+	return cl.user
+}
+
+// ownerless reports whether nobody knows yet whom the session belongs to.
+func (cl *client) ownerless() bool { return cl.vacant && cl.heir.Load() == nil }
+
+// belongsTo reports whether the session is that of a user: one that nobody owns
+// is the first one's who comes for it.
+func (cl *client) belongsTo(user string) bool {
+	if cl.vacant {
+		cl.heir.CompareAndSwap(nil, &user)
+	}
+	return cl.owner() == user
+}
+
 // authorize asks whether the client may do something. For one that has not been
-// here since the start, the Authorizer of the broker answers.
+// here since the start, the Authorizer of the broker answers. What waits for a
+// session without an owner is asked about when it is sent to the one who came.
 func (cl *client) authorize(a Action, topic string) error {
+	if a == Receive && cl.ownerless() {
+		return nil
+	}
 	auth := cl.broker.options().Authorizer
 	if l := cl.listener.Load(); l != nil {
 		auth = l.rules.Load().Authorizer

@@ -40,6 +40,37 @@ func (j *journal) nextSession() uint64 {
 	return j.sid
 }
 
+// sawSession notes the number of a session that is there.
+func (j *journal) sawSession(sid uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sid = max(j.sid, sid)
+}
+
+// sawBody notes the number of a body that is there, and reports whether a session
+// needs it.
+func (j *journal) sawBody(body uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.bodies = max(j.bodies, body)
+	return j.needs[body] > 0
+}
+
+// nextBody numbers a message that sessions will need, as ref says.
+func (j *journal) nextBody() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.bodies++
+	return j.bodies
+}
+
+// ref notes that one more session needs a body.
+func (j *journal) ref(body uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.needs[body]++
+}
+
 // body numbers a message that some sessions have still to get.
 func (j *journal) body(sessions int) uint64 {
 	j.mu.Lock()

@@ -15,7 +15,9 @@ const maxPatience = time.Minute
 
 // fact is the session as it is stored. The client is locked.
 func (cl *client) fact() *fact.Session {
-	f := &fact.Session{ID: cl.id, User: cl.user, Expiry: cl.session.Expiry(), Will: cl.session.Will, Since: cl.since}
+	f := &fact.Session{
+		ID: cl.id, User: cl.owner(), Vacant: cl.ownerless(), Expiry: cl.session.Expiry(), Will: cl.session.Will, Since: cl.since,
+	}
 	if c := cl.conn; c != nil {
 		f.Connected, f.Patience = true, maxPatience
 		if c.keepAlive > 0 {

@@ -18,39 +18,28 @@ func (b *Broker) Restore() error {
 	if b.journal == nil {
 		return nil
 	}
-	r := &restoring{
-		broker: b, journal: b.journal, now: now(), sessions: make(map[uint64]*client), kept: make(map[string]uint64),
-		loaded: make(map[uint64]*packet.Message),
+	r := b.restoring()
+	err := r.readSessions(func(letter byte) []byte { return []byte{letter} })
+	if err == nil {
+		err = r.read([]byte{fact.BodyLetter}, r.body) // after all that need one
 	}
-	for _, step := range []struct {
-		letter byte
-		take   func(key, value []byte) error
-	}{
-		{fact.SessionLetter, r.session},
-		{fact.SubscriptionLetter, r.subscription},
-		{fact.ReceivingLetter, r.receiving},
-		{fact.QueuedLetter, r.queued},
-		{fact.BodyLetter, r.body}, // after all that need one
-		{fact.RetainedLetter, r.retained},
-	} {
-		err := b.journal.store.Range([]byte{step.letter}, []byte{step.letter + 1}, func(key, value []byte) bool {
-			if err := step.take(key, value); err != nil {
-				r.damaged++
-				r.damage = fmt.Errorf("fact %q: %w", key, err)
-			}
-			return true
-		})
-		if err != nil {
-			return fmt.Errorf("restore: %w", err)
-		}
+	if err == nil {
+		err = r.read([]byte{fact.RetainedLetter}, r.retained)
 	}
-	if r.damaged > 0 {
-		b.options().Logger.Error("facts of the store cannot be used", "count", r.damaged, "err", r.damage)
+	if err == nil {
+		err = r.finish()
 	}
-	if err := r.finish(); err != nil {
+	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
+}
+
+func (b *Broker) restoring() *restoring {
+	return &restoring{
+		broker: b, journal: b.journal, now: now(), sessions: make(map[uint64]*client), kept: make(map[string]uint64),
+		loaded: make(map[uint64]*packet.Message),
+	}
 }
 
 // restoring is the work of Restore.
@@ -68,13 +57,42 @@ type restoring struct {
 	damage   error
 }
 
+// readSessions reads sessions and all that they have, of each letter from a key on.
+func (r *restoring) readSessions(from func(letter byte) []byte) error {
+	for _, step := range []struct {
+		letter byte
+		take   func(key, value []byte) error
+	}{
+		{fact.SessionLetter, r.session},
+		{fact.SubscriptionLetter, r.subscription},
+		{fact.ReceivingLetter, r.receiving},
+		{fact.QueuedLetter, r.queued},
+	} {
+		if err := r.read(from(step.letter), step.take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read takes the facts of one letter from a key on.
+func (r *restoring) read(from []byte, take func(key, value []byte) error) error {
+	return r.journal.store.Range(from, []byte{from[0] + 1}, func(key, value []byte) bool {
+		if err := take(key, value); err != nil {
+			r.damaged++
+			r.damage = fmt.Errorf("fact %q: %w", key, err)
+		}
+		return true
+	})
+}
+
 // owner is the session that a key belongs to; nil: it has ended.
 func (r *restoring) owner(key []byte) (*client, []byte, error) {
 	sid, rest, err := fact.ID(key)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.journal.sid = max(r.journal.sid, sid)
+	r.journal.sawSession(sid)
 	cl := r.sessions[sid]
 	if cl == nil {
 		r.drop(key)
@@ -91,7 +109,7 @@ func (r *restoring) session(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	r.journal.sid = max(r.journal.sid, sid)
+	r.journal.sawSession(sid)
 	f, err := fact.ReadSession(value)
 	if err != nil {
 		return err
@@ -101,7 +119,7 @@ func (r *restoring) session(key, value []byte) error {
 		r.drop(fact.Key(nil, fact.SessionLetter, earlier))
 	}
 	b := r.broker
-	cl := &client{broker: b, id: f.ID, user: f.User, sid: sid, met: true, since: f.Since}
+	cl := &client{broker: b, id: f.ID, user: f.User, vacant: f.Vacant, sid: sid, met: true, since: f.Since}
 	cl.session = session.New(&b.options().limits)
 	cl.session.SetDurable()
 	cl.session.SetExpiry(f.Expiry)
@@ -200,7 +218,7 @@ func (r *restoring) queued(key, value []byte) error {
 		}
 	}
 	if q.Body != 0 {
-		r.journal.needs[q.Body]++
+		r.journal.ref(q.Body)
 	}
 	cl.session.Restore(q.Record)
 	return nil
@@ -234,8 +252,7 @@ func (r *restoring) body(key, _ []byte) error {
 	if err != nil {
 		return err
 	}
-	r.journal.bodies = max(r.journal.bodies, body)
-	if r.journal.needs[body] == 0 {
+	if !r.journal.sawBody(body) {
 		r.drop(key)
 	}
 	return nil
@@ -273,6 +290,9 @@ func (r *restoring) retain() {
 // changed by the restart.
 func (r *restoring) finish() error {
 	b := r.broker
+	if r.damaged > 0 {
+		b.options().Logger.Error("facts of the store cannot be used", "count", r.damaged, "err", r.damage)
+	}
 	if len(r.useless) > 0 {
 		if err := b.append(r.useless, Eventually); err != nil {
 			return err

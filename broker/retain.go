@@ -29,7 +29,7 @@ type retained struct {
 func (r *retained) fact() *fact.Retained {
 	f := &fact.Retained{Message: r.message, Order: r.order}
 	if r.origin != nil {
-		f.Origin = &fact.Origin{ID: r.origin.id, User: r.origin.user}
+		f.Origin = &fact.Origin{ID: r.origin.id, User: r.origin.owner()}
 	}
 	return f
 }

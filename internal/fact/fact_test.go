@@ -30,6 +30,7 @@ func TestSession(t *testing.T) {
 		"empty":     {},
 		"absent":    {ID: "id", User: "user", Expiry: session.Never, Since: instant, WillAt: instant.Add(time.Minute), Will: will},
 		"connected": {ID: "id", Connected: true, Patience: 90 * time.Second, Expiry: 1},
+		"vacant":    {ID: "id", Vacant: true, Expiry: 1},
 	} {
 		b, err := want.Append(nil)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 // Session is a session as it is stored.
 type Session struct {
 	ID, User  string
+	Vacant    bool          // nobody knows whom it belongs to
 	Expiry    uint32        // Session Expiry Interval in seconds
 	Connected bool          // when the fact was written
 	Since     time.Time     // when it was disconnected
@@ -32,6 +33,9 @@ func (f *Session) Append(b []byte) ([]byte, error) {
 	if f.Will != nil && f.Will.HasMessageExpiry {
 		flags |= 4
 	}
+	if f.Vacant {
+		flags |= 8
+	}
 	b = appendText(appendText(append(b, version, flags), f.ID), f.User)
 	b = binary.AppendUvarint(b, uint64(f.Expiry))
 	b = binary.AppendUvarint(b, uint64(f.Patience))
@@ -48,7 +52,9 @@ func (f *Session) Append(b []byte) ([]byte, error) {
 func ReadSession(value []byte) (*Session, error) {
 	r := read(value)
 	flags := r.byte()
-	f := &Session{Connected: flags&1 != 0, ID: r.text(), User: r.text(), Expiry: uint32(r.uint()), Patience: time.Duration(r.uint())}
+	f := &Session{
+		Connected: flags&1 != 0, Vacant: flags&8 != 0, ID: r.text(), User: r.text(), Expiry: uint32(r.uint()), Patience: time.Duration(r.uint()),
+	}
 	f.Since, f.WillAt = r.time(), r.time()
 	if flags&2 == 0 {
 		return f, r.err
