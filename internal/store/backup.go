@@ -3,7 +3,6 @@ package store
 import (
 	"archive/tar"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -26,22 +25,89 @@ const (
 	longestNames = 16 << 20 // bytes of the sums
 )
 
-// Backup writes the facts of this moment as a tar file. Appending goes on
+// DamagedError says that a store is damaged, where only a whole one will do.
+type DamagedError struct {
+	Dir     string
+	Damages []Damage
+}
+
+func (e *DamagedError) Error() string {
+	text := fmt.Sprintf("the store in %s is damaged: %s", e.Dir, &e.Damages[0])
+	if more := len(e.Damages) - 1; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}
+
+// Backup writes the facts of this moment as a tar file, after it has read them:
+// what is damaged is no backup, and the error is a DamagedError. Appending goes on
 // meanwhile; the files are shared with the store until they are written.
 func (s *Store) Backup(w io.Writer) error {
+	return s.withCheckpoint(func(dir string) error {
+		r, err := s.readBeside(dir, func(_, _ []byte) bool { return true })
+		if err == nil && len(r.Damages) > 0 {
+			err = &DamagedError{Dir: s.options.Dir, Damages: r.Damages}
+		}
+		if err != nil {
+			return err
+		}
+		return writeBackup(w, s.base, dir)
+	})
+}
+
+// Verify gives the facts of this moment to each of the passes, as Read does, from
+// the files. Appending goes on meanwhile.
+func (s *Store) Verify(passes ...Pass) (r Report, err error) {
+	err = s.withCheckpoint(func(dir string) error {
+		r, err = s.readBeside(dir, passes...)
+		return err
+	})
+	return r, err
+}
+
+// Backup writes a backup of the store of a directory that nobody has open, see
+// Store.Backup.
+func Backup(o Options, w io.Writer) error {
+	o.setDefaults()
+	s := &Store{options: o, base: o.FS, fs: o.FS}
+	m, err := s.existing()
+	if err != nil {
+		return err
+	}
+	unlock, err := s.lockToRead()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	dir := s.complete()
+	reading := &Store{options: o, base: newOverlay(s.base)}
+	reading.fs = reading.base
+	r, err := reading.read(dir, m, []Pass{func(_, _ []byte) bool { return true }})
+	if err == nil && len(r.Damages) > 0 {
+		err = &DamagedError{Dir: o.Dir, Damages: r.Damages}
+	}
+	if err != nil {
+		return err
+	}
+	return writeBackup(w, s.base, dir)
+}
+
+// readBeside reads facts in dir while the store is open.
+func (s *Store) readBeside(dir string, passes ...Pass) (Report, error) {
+	reading := &Store{options: s.options, base: newOverlay(s.base)}
+	reading.fs = reading.base
+	return reading.read(dir, mark{}, passes)
+}
+
+// withCheckpoint calls f with a directory that has the facts of this moment, while
+// it runs.
+func (s *Store) withCheckpoint(f func(dir string) error) (err error) {
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.calls.Done()
 	s.backups.Lock()
 	defer s.backups.Unlock()
-	if err := s.backup(w); err != nil {
-		return fmt.Errorf("back up the store in %s: %w", s.options.Dir, err)
-	}
-	return nil
-}
-
-func (s *Store) backup(w io.Writer) (err error) {
 	if err := s.enqueue(&request{batch: new(pebble.Batch)}); err != nil { // what waits
 		return err
 	}
@@ -53,13 +119,18 @@ func (s *Store) backup(w io.Writer) (err error) {
 	}
 	dir := s.path(backupName)
 	if err := s.base.RemoveAll(dir); err != nil && !errors.Is(err, errNotExist) {
-		return err
+		return s.explain("take a copy of the store", err)
 	}
 	defer func() { err = errors.Join(err, s.base.RemoveAll(dir)) }()
 	if err := e.do(func() error { return e.db.Checkpoint(dir, pebble.WithFlushedWAL()) }); err != nil {
-		return err
+		return s.explain("take a copy of the store", err)
 	}
-	names, err := s.base.List(dir)
+	return f(dir)
+}
+
+// writeBackup writes the files in dir.
+func writeBackup(w io.Writer, fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
 	if err != nil {
 		return err
 	}
@@ -69,7 +140,7 @@ func (s *Store) backup(w io.Writer) (err error) {
 		return err
 	}
 	for _, name := range names {
-		if err := out.addFile(s.base, filepath.Join(dir, name), path.Join(factsName, name)); err != nil {
+		if err := out.addFile(fs, filepath.Join(dir, name), path.Join(factsName, name)); err != nil {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
 	}
@@ -108,97 +179,4 @@ func (b *backupWriter) add(name string, r io.Reader, size int64) error {
 	}
 	fmt.Fprintf(&b.sums, "%x  %s\n", sum.Sum(nil), name)
 	return nil
-}
-
-// Restore makes the store of a directory that has none from a backup. Nothing
-// is there when it returns an error.
-func Restore(o Options, r io.Reader) error {
-	o.setDefaults()
-	s := &Store{options: o, base: o.FS, fs: o.FS}
-	if err := s.enterDir(); err != nil {
-		return err
-	}
-	defer func() { _ = s.lock.Close() }()
-	m, err := s.readMark()
-	if err != nil {
-		return err
-	}
-	if _, err := s.base.Stat(s.facts()); err == nil || !m.fresh {
-		return fmt.Errorf("restore into %s: there is a store; move it away first", o.Dir)
-	}
-	if err := s.restore(r); err != nil {
-		return errors.Join(fmt.Errorf("restore into %s: %w", o.Dir, err), s.base.RemoveAll(s.path(unfinishedName)))
-	}
-	if err := s.base.Rename(s.path(unfinishedName), s.path(savedName)); err != nil {
-		return s.explain("restore", err)
-	}
-	if err := s.finishSwap(); err != nil {
-		return err
-	}
-	return s.writeMark(m)
-}
-
-func (s *Store) restore(r io.Reader) error {
-	dir := s.path(unfinishedName)
-	if err := s.base.RemoveAll(dir); err != nil && !errors.Is(err, errNotExist) {
-		return err
-	}
-	if err := s.base.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	in := tar.NewReader(r)
-	var sums strings.Builder
-	for range mostFiles {
-		header, err := in.Next()
-		if err != nil {
-			return fmt.Errorf("the backup ends early: %w", err)
-		}
-		if header.Name == sumsName {
-			return s.checkSums(in, sums.String())
-		}
-		sum, err := s.restoreFile(dir, header, in)
-		if err != nil {
-			return fmt.Errorf("file %q of the backup: %w", header.Name, err)
-		}
-		fmt.Fprintf(&sums, "%s  %s\n", sum, header.Name)
-	}
-	return errors.New("the backup has too many files")
-}
-
-// restoreFile writes a file of the backup and returns its sum. Names that lead
-// elsewhere are refused.
-func (s *Store) restoreFile(dir string, header *tar.Header, r io.Reader) (sum string, err error) {
-	hash := sha256.New()
-	finish := func(err error) (string, error) { return hex.EncodeToString(hash.Sum(nil)), err }
-	if header.Name == markName {
-		b, err := io.ReadAll(io.TeeReader(io.LimitReader(r, 4096), hash))
-		if err == nil {
-			_, err = s.parseMark(b)
-		}
-		return finish(err)
-	}
-	parent, name := path.Split(header.Name)
-	if header.Typeflag != tar.TypeReg || parent != factsName+"/" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return "", errors.New("it does not belong into a backup")
-	}
-	f, err := s.base.Create(filepath.Join(dir, name), vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(io.MultiWriter(f, hash), r)
-	if err == nil {
-		err = f.Sync()
-	}
-	return finish(errors.Join(err, f.Close(), makePrivate(s.base, filepath.Join(dir, name))))
-}
-
-func (s *Store) checkSums(r io.Reader, got string) error {
-	want, err := io.ReadAll(io.LimitReader(r, longestNames))
-	if err != nil {
-		return err
-	}
-	if string(want) != got {
-		return errors.New("the backup is damaged: its sums do not match")
-	}
-	return syncDir(s.base, s.path(unfinishedName))
 }

@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,7 +42,7 @@ func TestBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := store.Options{Dir: filepath.Join(t.TempDir(), "copy")}
-		if err := store.Restore(o, &b); err != nil {
+		if _, err := store.Restore(o, &b); err != nil {
 			t.Fatal(err)
 		}
 		c := open(t, o)
@@ -49,7 +51,8 @@ func TestBackup(t *testing.T) {
 			t.Errorf("the copy is of two moments: %v, %v", got[0], err)
 		}
 		closed(t, c)
-		if err := store.Restore(o, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "there is a store; move it away first") {
+		_, err = store.Restore(o, &bytes.Buffer{})
+		if exists := (*store.ExistsError)(nil); !errors.As(err, &exists) {
 			t.Errorf("restored over a store: %v", err)
 		}
 	}
@@ -69,7 +72,7 @@ func TestBackupDamaged(t *testing.T) {
 	o := store.Options{Dir: filepath.Join(t.TempDir(), "copy")}
 	for at := 0; at < whole.Len(); at += 997 {
 		for _, r := range []io.Reader{bytes.NewReader(whole.Bytes()[:at]), flipped(whole.Bytes(), at)} {
-			err := store.Restore(o, r)
+			_, err := store.Restore(o, r)
 			if err == nil { // padding between files means nothing
 				c := open(t, o)
 				holds(t, c, "a="+strings.Repeat("1", 3000))
@@ -78,7 +81,7 @@ func TestBackupDamaged(t *testing.T) {
 			}
 		}
 	}
-	if err := store.Restore(o, &whole); err != nil {
+	if _, err := store.Restore(o, &whole); err != nil {
 		t.Errorf("a failed restore is in the way: %v", err)
 	}
 }
@@ -98,22 +101,25 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := out.String()
-	c := open(t, store.Options{Dir: t.TempDir()})
-	if n, err := c.Import(strings.NewReader(text)); n != 3 || err != nil {
-		t.Fatalf("%d, %v", n, err)
+	o := store.Options{Dir: filepath.Join(t.TempDir(), "copy")}
+	if done, err := store.Restore(o, strings.NewReader(text)); done.Facts != 3 || err != nil {
+		t.Fatalf("%+v, %v", done, err)
 	}
-	holds(t, c, "a\x00\xff=1", "b=", "c=3")
+	if got, _ := read(t, o); !slices.Equal(got, []string{"a\x00\xff=1", "b=", "c=3"}) {
+		t.Errorf("got %q", got)
+	}
 	lines := strings.SplitAfter(text, "\n")
 	for name, bad := range map[string]string{
-		"import, line 1: invalid character":                  "x" + text,
-		"import, line 1: this is no export of a store":       strings.Join(lines[1:], ""),
-		"import, line 4: the export ends early":              strings.Join(lines[:4], ""),
-		"import, line 4: the export is damaged":              strings.Join(append(lines[:2:2], lines[3:]...), ""),
-		"import, line 1: the export has format 2, and this":  strings.Replace(text, ":1}", ":2}", 1),
-		`import, line 2: json: unknown field "keys"`:         strings.Replace(text, `"key"`, `"keys"`, 1),
-		"import, line 0: the export ends early: unexpected ": "",
+		"line 1: invalid character":                 "{x" + text,
+		"line 1: this is no export of a store":      strings.Join(lines[1:], ""),
+		"line 4: the export ends early":             strings.Join(lines[:4], ""),
+		"line 4: the export is damaged":             strings.Join(append(lines[:2:2], lines[3:]...), ""),
+		"line 1: the export has format 2, and this": strings.Replace(text, ":1}", ":2}", 1),
+		`line 2: json: unknown field "keys"`:        strings.Replace(text, `"key"`, `"keys"`, 1),
+		"the file is empty":                         "",
 	} {
-		if _, err := c.Import(strings.NewReader(bad)); err == nil || !strings.HasPrefix(err.Error(), name) {
+		_, err := store.Restore(store.Options{Dir: filepath.Join(t.TempDir(), "bad")}, strings.NewReader(bad))
+		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %s", err, name)
 		}
 	}

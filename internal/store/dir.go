@@ -23,6 +23,7 @@ const (
 	factsName      = "facts"         // Pebble's files
 	reserveName    = "reserve"       // given up when the disk is full
 	quarantineName = "quarantine"    // damaged files and reports
+	uselessName    = "useless.jsonl" // there: facts that a repair has left out
 	unfinishedName = "facts.new"     // facts being saved from damaged files
 	savedName      = "facts.saved"   // the same, complete
 	resetName      = "facts.reset"   // being removed

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-
-	"github.com/zancudomq/zancudo/broker"
 )
 
 // A line of an export. The first has only Export, the format; then come facts;
@@ -26,9 +24,7 @@ type exportLine struct {
 
 const (
 	exportFormat    = 1
-	importBatch     = 256 << 10       // bytes of one Append
-	longestExported = 1 << 30         // bytes of a line
-	importFacts     = importBatch / 8 // of one Append, when they are tiny
+	longestExported = 1 << 30 // bytes of a line
 )
 
 // Export writes all facts as lines of JSON, from one moment.
@@ -59,39 +55,20 @@ func Export(w io.Writer, facts func(yield func(key, value []byte) bool) error) e
 	return nil
 }
 
-// Import adds the facts of an export. It reads to the end and checks the sum
-// before it says that all is well; facts before an error are there.
-func (s *Store) Import(r io.Reader) (n int, err error) {
+// readExport gives the facts of an export to add until that returns false. It
+// reads to the end and checks the sum before it says that all is well.
+func readExport(r io.Reader, add Pass) error {
 	in := importer{lines: bufio.NewScanner(r), sum: sha256.New()}
 	in.lines.Buffer(nil, longestExported)
-	var facts []broker.Fact
-	size := 0
 	for {
 		line, err := in.next()
 		if err != nil {
-			return n, fmt.Errorf("import, line %d: %w", in.number, err)
+			return fmt.Errorf("line %d: %w", in.number, err)
 		}
-		if line.Facts != nil {
-			break
-		}
-		value := line.Value
-		if value == nil {
-			value = []byte{}
-		}
-		facts = append(facts, broker.Fact{Key: line.Key, Value: value})
-		size += len(line.Key) + len(value)
-		if size >= importBatch || len(facts) >= importFacts {
-			if err := s.Append(facts, broker.Durable); err != nil {
-				return n, fmt.Errorf("import, line %d: %w", in.number, err)
-			}
-			n += len(facts)
-			facts, size = facts[:0], 0
+		if line.Facts != nil || !add(line.Key, line.Value) {
+			return nil
 		}
 	}
-	if err := s.Append(facts, broker.Durable); err != nil {
-		return n, fmt.Errorf("import, line %d: %w", in.number, err)
-	}
-	return n + len(facts), nil
 }
 
 // importer reads the lines of an export.

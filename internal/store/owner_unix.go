@@ -44,3 +44,18 @@ func (s *Store) giveAllToOwner() {
 		return nil
 	})
 }
+
+// giveToParent gives a directory that root has made to the owner of the one it
+// is in.
+func (s *Store) giveToParent() {
+	if !isOS(s.base) || os.Geteuid() != 0 {
+		return
+	}
+	info, err := os.Stat(filepath.Dir(s.options.Dir))
+	if err != nil {
+		return
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		_ = os.Lchown(s.options.Dir, int(stat.Uid), int(stat.Gid)) // the broker says what it may not open
+	}
+}

@@ -189,7 +189,7 @@ func Repair(o Options, unwanted func(key []byte) bool) (Report, error) {
 		return Report{}, err
 	}
 	defer func() { _ = s.lock.Close() }()
-	if err := s.finishSwap(); err != nil {
+	if _, err := s.finishSwap(); err != nil {
 		return Report{}, err
 	}
 	if err := s.rescue(errors.New("repair was asked for"), unwanted); err != nil {

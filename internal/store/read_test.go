@@ -124,6 +124,35 @@ func TestReadLostMark(t *testing.T) {
 	}
 }
 
+// TestOpenLost: a directory that has lost its mark and the list of tables is no
+// empty one.
+func TestOpenLost(t *testing.T) {
+	t.Parallel()
+	for _, rounds := range []int{0, 1} { // facts in a log only, and in tables too
+		o, want := filled(t, rounds)
+		if rounds == 0 {
+			s := open(t, o)
+			put(t, s, broker.Durable, storetest.Put("a", "1"))
+			closed(t, s)
+			want = []string{"a=1"}
+		}
+		for _, name := range append(files(t, o, "MANIFEST*"), append(files(t, o, "marker.manifest*"), filepath.Join(o.Dir, "zancudo-store"))...) {
+			if err := os.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := open(t, o)
+		got, err := storetest.Facts(s, nil, nil)
+		if err != nil || len(got) < len(want) {
+			t.Errorf("%d of %d facts are there: %v", len(got), len(want), err)
+		}
+		if reports := s.Reports(); len(reports) != 1 {
+			t.Errorf("reports: %v", reports)
+		}
+		closed(t, s)
+	}
+}
+
 // TestReadNoStore leaves nothing where no store is.
 func TestReadNoStore(t *testing.T) {
 	t.Parallel()
@@ -169,6 +198,17 @@ func TestRepairWithout(t *testing.T) {
 	r, err := store.Repair(o, func(key []byte) bool { return !strings.HasSuffix(string(key), "7") })
 	if err != nil || r.Facts >= len(want)/5 || r.Facts < len(want)/15 {
 		t.Errorf("%v, %v", &r, err)
+	}
+	if r.Facts+r.Useless != len(want) {
+		t.Errorf("%d facts are kept and %d put aside, of %d", r.Facts, r.Useless, len(want))
+	}
+	aside, err := os.Open(filepath.Join(r.Quarantine, "useless.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer aside.Close()
+	if done, err := store.Restore(store.Options{Dir: filepath.Join(t.TempDir(), "aside")}, aside); err != nil || done.Facts != r.Useless {
+		t.Errorf("what was put aside: %+v, %v", done, err)
 	}
 	got, _ := read(t, o)
 	if len(got) != r.Facts || !strings.HasPrefix(got[0], "k00007=") {

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // A Report tells what was found damaged, and what was saved.
@@ -17,6 +19,7 @@ type Report struct {
 	Quarantine string   // the directory with the damaged files and this report; empty of a Check
 	Damages    []Damage // what could not be read
 	Facts      int      // how many facts there are without that
+	Useless    int      // how many could be read and were put aside
 }
 
 // Damage is one file, or part of it, that could not be read.
@@ -41,6 +44,9 @@ func (r *Report) String() string {
 	for i := range r.Damages {
 		fmt.Fprintf(&b, "%s\n", &r.Damages[i])
 	}
+	if r.Useless > 0 {
+		fmt.Fprintf(&b, "%d facts were of no use and are in %s.\n", r.Useless, uselessName)
+	}
 	fmt.Fprintf(&b, "%d facts are there. In what is lost, an older value may stand where a newer one was, and what was removed may be back.\n", r.Facts)
 	return b.String()
 }
@@ -55,7 +61,7 @@ func (s *Store) Reports() []Report {
 // openOrRescue opens the facts; if they are damaged, what can be read of them.
 func (s *Store) openOrRescue(m mark) (*engine, error) {
 	access := readWrite
-	if m.fresh {
+	if m.fresh && !s.holdsFacts() {
 		access = create
 	}
 	e, err := s.openEngine(access)
@@ -75,12 +81,27 @@ func (s *Store) openOrRescue(m mark) (*engine, error) {
 	return e, nil
 }
 
+// holdsFacts reports whether a directory without a mark has facts all the same:
+// the mark is lost, and maybe more.
+func (s *Store) holdsFacts() bool {
+	if _, err := s.base.Stat(s.facts()); err != nil {
+		return false
+	}
+	from, err := s.sources(s.facts())
+	if err != nil {
+		return true // opening says why
+	}
+	defer from.close()
+	damaged := slices.ContainsFunc(from.damages, func(d Damage) bool { return filepath.Ext(d.File) == ".sst" })
+	return damaged || len(from.tables)+len(from.logs) > 0
+}
+
 // rescue puts damaged facts aside and what can be read of them in their place.
 // It can end at any point and be done again: until the copy is complete the
 // damaged facts stay where they are, and finishSwap does the rest.
 func (s *Store) rescue(cause error, unwanted func(key []byte) bool) error {
 	r := Report{When: time.Now(), Cause: cause.Error()}
-	r.Quarantine = s.path(filepath.Join(quarantineName, r.When.UTC().Format("20060102T150405.000000000Z")))
+	r.Quarantine = s.newQuarantine(r.When)
 	if err := s.base.RemoveAll(s.path(unfinishedName)); err != nil {
 		return s.explain("save facts", err)
 	}
@@ -98,6 +119,11 @@ func (s *Store) rescue(cause error, unwanted func(key []byte) bool) error {
 		return s.explain("save facts", err)
 	}
 	r.Damages = from.damages
+	if unwanted != nil {
+		if r.Useless, err = s.exportUnwanted(r.Quarantine, unwanted); err != nil {
+			return s.explain("put facts aside", err)
+		}
+	}
 	if r.Facts == 0 && len(r.Damages) > 0 {
 		return fmt.Errorf("open the store in %s: %w; nothing of it can be read. To start with an empty state, move %s and %s away",
 			s.options.Dir, cause, s.facts(), s.path(markName))
@@ -112,9 +138,14 @@ func (s *Store) rescue(cause error, unwanted func(key []byte) bool) error {
 	return nil
 }
 
+// newQuarantine is a directory for what is put aside now.
+func (s *Store) newQuarantine(t time.Time) string {
+	return s.path(filepath.Join(quarantineName, t.UTC().Format("20060102T150405.000000000Z")))
+}
+
 // copyFacts writes the facts of the sources that are not unwanted to a new Pebble.
 func (s *Store) copyFacts(from *sources, unwanted func(key []byte) bool) (n int, err error) {
-	err = s.fill(func(add func(key, value []byte) bool) error {
+	err = s.fill(func(add Pass) error {
 		from.merge(func(key, value []byte) bool {
 			if unwanted != nil && unwanted(key) {
 				return true
@@ -130,9 +161,44 @@ func (s *Store) copyFacts(from *sources, unwanted func(key []byte) bool) (n int,
 	return n, nil
 }
 
+// exportUnwanted writes the facts that are left out to a file in quarantine.
+func (s *Store) exportUnwanted(quarantine string, unwanted func(key []byte) bool) (n int, err error) {
+	if err := s.base.MkdirAll(quarantine, 0o700); err != nil {
+		return 0, err
+	}
+	from, err := s.sources(s.facts())
+	if err != nil {
+		return 0, err
+	}
+	defer from.close()
+	name := filepath.Join(quarantine, uselessName)
+	f, err := s.base.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return 0, err
+	}
+	err = Export(f, func(yield func(key, value []byte) bool) error {
+		from.merge(func(key, value []byte) bool {
+			if !unwanted(key) {
+				return true
+			}
+			n++
+			return yield(key, value)
+		})
+		return nil
+	})
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close(), makePrivate(s.base, name))
+	if n == 0 && err == nil {
+		err = s.base.Remove(name)
+	}
+	return n, err
+}
+
 // fill makes a new Pebble of the facts that from adds, beside the one that is
 // there. add returns false when it is of no use to go on.
-func (s *Store) fill(from func(add func(key, value []byte) bool) error) error {
+func (s *Store) fill(from func(add Pass) error) error {
 	e := &engine{dead: make(chan struct{})}
 	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail}
 	if err := e.open(s.path(unfinishedName), s.pebbleOptions(e, create)); err != nil {
@@ -194,7 +260,7 @@ func (s *Store) swap(r *Report) error {
 	if err := syncDir(s.base, r.Quarantine); err != nil {
 		return err
 	}
-	if err := s.finishSwap(); err != nil {
+	if _, err := s.finishSwap(); err != nil {
 		return err
 	}
 	s.dropHealthy(r)
@@ -202,29 +268,39 @@ func (s *Store) swap(r *Report) error {
 }
 
 // finishSwap ends what a crash may have cut short: a complete copy takes its
-// place, what is incomplete goes.
-func (s *Store) finishSwap() error {
+// place, what is incomplete goes. It returns where it has put what was there;
+// empty: nothing was.
+func (s *Store) finishSwap() (aside string, err error) {
 	for _, name := range []string{unfinishedName, resetName, backupName} {
 		if err := s.base.RemoveAll(s.path(name)); err != nil && !errors.Is(err, errNotExist) {
-			return s.explain("clean up", err)
+			return "", s.explain("clean up", err)
 		}
 	}
 	if _, err := s.base.Stat(s.path(savedName)); errors.Is(err, errNotExist) {
-		return nil
+		return "", nil
 	}
 	if _, err := s.base.Stat(s.facts()); err == nil {
-		aside := s.path(filepath.Join(quarantineName, time.Now().UTC().Format("20060102T150405.000000000Z")))
+		aside = s.newQuarantine(time.Now())
 		if err := s.base.MkdirAll(aside, 0o700); err != nil {
-			return s.explain("put damaged facts aside", err)
+			return "", s.explain("put aside what was there", err)
 		}
-		if err := s.base.Rename(s.facts(), filepath.Join(aside, factsName)); err != nil {
-			return s.explain("put damaged facts aside", err)
+		for _, dir := range []string{s.path(quarantineName), s.options.Dir} {
+			if err := syncDir(s.base, dir); err != nil {
+				return "", s.explain("put aside what was there", err)
+			}
+		}
+		err := s.base.Rename(s.facts(), filepath.Join(aside, factsName))
+		if err == nil {
+			err = syncDir(s.base, aside)
+		}
+		if err != nil {
+			return "", s.explain("put aside what was there", err)
 		}
 	}
 	if err := s.base.Rename(s.path(savedName), s.facts()); err != nil {
-		return s.explain("put saved facts in place", err)
+		return "", s.explain("put saved facts in place", err)
 	}
-	return syncDir(s.base, s.options.Dir)
+	return aside, syncDir(s.base, s.options.Dir)
 }
 
 // dropHealthy removes from quarantine the tables that were read completely, for

@@ -94,7 +94,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	if err := s.finishSwap(); err != nil {
+	if _, err := s.finishSwap(); err != nil {
 		return err
 	}
 	if mark.wantsReset(s) {
