@@ -225,7 +225,7 @@ esac`, zancudo, p.port))
 	}
 	script("go", fmt.Sprintf(`if [ "${1-} ${2-}" = "run ./cmd/zancudo" ]; then shift 2 && exec zancudo "$@"; fi
 exec %q "$@"`, goProgram))
-	p.env = append(os.Environ(), "HOME="+home, "GOPATH="+filepath.Join(home, "go"), "GOBIN=",
+	p.env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+filepath.Join(home, "state"), "ZANCUDO_USER=root", "GOPATH="+filepath.Join(home, "go"), "GOBIN=",
 		"PATH="+front+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for _, name := range []string{"GOENV", "GOCACHE", "GOMODCACHE"} { // where they were, though HOME is another
 		value, err := exec.CommandContext(ctx, "go", "env", name).Output()

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -34,7 +35,8 @@ func build(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	zancudo = filepath.Join(dir, "zancudo")
 	// As root, a broker becomes another user, who may not see the files of a test.
-	if err := os.Setenv("ZANCUDO_USER", "root"); err != nil {
+	// Where it keeps its state is startCommand's to say.
+	if err := errors.Join(os.Setenv("ZANCUDO_USER", "root"), os.Unsetenv("STATE_DIRECTORY")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -72,9 +74,11 @@ func startIn(t *testing.T, dir, name string, args ...string) *process {
 	return startCommand(t, cmd)
 }
 
-// startCommand starts what the caller has prepared.
+// startCommand starts what the caller has prepared. A broker that is told of no
+// other place keeps its state in a directory of its own.
 func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
+	cmd.Env = append([]string{"STATE_DIRECTORY=" + t.TempDir()}, cmd.Environ()...)
 	p := &process{t: t, cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

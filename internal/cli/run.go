@@ -112,7 +112,8 @@ func reportRun(env Env, err error) int {
 func runTable(o *runOptions) *flags.Command {
 	return &flags.Command{
 		Name: "run", Summary: "run the broker", Usage: []string{"[-c config_file] [-d] [-h] [-p port] [-v]"},
-		Text: "Without a configuration it listens on port 1883 of 127.0.0.1 and ::1, and every program of this machine may use it.",
+		Text: "Without a configuration it listens on port 1883 of 127.0.0.1 and ::1, and every program of this machine may use it. " +
+			"It keeps sessions and messages in the state directory of the service or user: $STATE_DIRECTORY, $XDG_STATE_HOME/zancudo or ~/.local/state/zancudo, for root /var/lib/zancudo.",
 		Groups: []flags.Group{{Flags: []flags.Flag{
 			{
 				Names: "-c, --config-file", Value: "file", Help: "read a configuration in the language of mosquitto.conf", Completes: flags.File,

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -67,8 +68,9 @@ func TestScripts(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
-	// Brokers that run in the tests' own process stay who they are, also as root.
-	if err := os.Setenv("ZANCUDO_USER", "root"); err != nil {
+	// Brokers that run in the tests' own process stay who they are, also as root,
+	// and keep nothing where the user's own may.
+	if err := errors.Join(os.Setenv("ZANCUDO_USER", "root"), os.Setenv("ZANCUDO_PERSISTENCE", "false")); err != nil {
 		panic(err)
 	}
 	program := func() {

@@ -21,9 +21,22 @@ func (p *parser) finish() {
 		p.report(at(checkTLS(l), l.File, l.Line))
 		p.report(at(checkProxy(l), l.File, l.Line))
 	}
+	p.report(p.homeless())
 	p.report(c.lossy())
 	for i, b := range c.Bridges {
 		p.report(at(checkBridge(b, c.Bridges[:i]), b.File, b.Line))
+	}
+}
+
+// homeless is the problem of a broker without a file that has no directory to keep
+// its state in; nil: it has one. One with a file has the working directory.
+func (p *parser) homeless() *Problem {
+	if p.source.File != "" || !p.config.Persistence || p.config.PersistenceLocation != "" {
+		return nil
+	}
+	return &Problem{
+		Word: "persistence_location", Text: "There is no directory to keep sessions and messages in: the environment has no HOME, XDG_STATE_HOME or STATE_DIRECTORY.",
+		Remedy: "Set one, name a directory in ZANCUDO_PERSISTENCE_LOCATION, or keep nothing with ZANCUDO_PERSISTENCE=false.",
 	}
 }
 

@@ -90,6 +90,33 @@ func TestPerFile(t *testing.T) {
 	}
 }
 
+// TestWithoutFile: without a file the state is kept, in a directory that somebody
+// must name.
+func TestWithoutFile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, dir, variable string
+		kept                bool
+		location, want      string
+	}{
+		{"default", "/state", "", true, "/state", ""},
+		{"other place", "/state", "ZANCUDO_PERSISTENCE_LOCATION=/other", true, "/other", ""},
+		{"Mosquitto's variable", "", "MOSQUITTO_PERSISTENCE_LOCATION=/other", true, "/other", ""},
+		{"nothing", "", "ZANCUDO_PERSISTENCE=false", false, "", ""},
+		{"nowhere", "", "", true, "", "There is no directory to keep sessions and messages in: the environment has no HOME, XDG_STATE_HOME or STATE_DIRECTORY.\n" +
+			"Set one, name a directory in ZANCUDO_PERSISTENCE_LOCATION, or keep nothing with ZANCUDO_PERSISTENCE=false."},
+	} {
+		c, err := Load(Source{StateDir: tt.dir, Environ: []string{tt.variable}})
+		if got := fmt.Sprint(err); c.Persistence != tt.kept || c.PersistenceLocation != tt.location || (tt.want != "" || err != nil) && got != tt.want {
+			t.Errorf("%s: got %v in %q, %v", tt.name, c.Persistence, c.PersistenceLocation, err)
+		}
+	}
+	c, err := Load(Source{File: "a.conf", StateDir: "/state", Read: func(string) ([]byte, error) { return []byte("persistence true"), nil }})
+	if err != nil || c.PersistenceLocation != "" {
+		t.Errorf("with a file: got %q, %v", c.PersistenceLocation, err)
+	}
+}
+
 // TestLessSafe: who has acknowledgements promise less is told.
 func TestLessSafe(t *testing.T) {
 	t.Parallel()

@@ -22,6 +22,9 @@ type Source struct {
 	Join func(dir, name string) string
 	// Environ are the variables of the environment, as NAME=value.
 	Environ []string
+	// StateDir is the persistence_location of a broker without a file, which keeps
+	// its state unless the environment says otherwise.
+	StateDir string
 }
 
 // Parse reads the text of the named file, which can include no other. An error
@@ -35,7 +38,9 @@ func Parse(file string, text []byte) (*Config, error) {
 func Load(s Source) (*Config, error) {
 	p := &parser{source: s, config: New(), given: map[given]place{}}
 	p.config.File, p.config.Listeners, p.config.places = s.File, nil, map[given]place{}
-	if s.File != "" {
+	if s.File == "" {
+		p.config.Persistence, p.config.PersistenceLocation = true, s.StateDir
+	} else {
 		if text, err := s.Read(s.File); err != nil {
 			p.report(unreadable(s.File, err))
 		} else {

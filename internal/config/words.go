@@ -137,7 +137,7 @@ var securityWords = []Word{
 var persistenceWords = []Word{
 	{
 		Name: "persistence", Aliases: []string{"retained_persistence"}, Kind: Bool, Default: "false", Restart: true,
-		Doc:   "Keep sessions and retained messages on disk: what is acknowledged is there before the acknowledgement leaves.",
+		Doc:   "Keep sessions and retained messages on disk: what is acknowledged is there before the acknowledgement leaves. Without a configuration file it is true.",
 		place: func(t target) any { return &t.config.Persistence },
 	},
 	{
@@ -148,7 +148,7 @@ var persistenceWords = []Word{
 	{
 		Name: "persistence_location", Kind: String, Value: "DIRECTORY", Restart: true,
 		Sample: "/var/lib/mosquitto/",
-		Doc:    "Where it is kept, in a directory 'zancudo' of its own; unless given, in the working directory. The environment's MOSQUITTO_PERSISTENCE_LOCATION goes before it.",
+		Doc:    "Where it is kept, in a directory 'zancudo' of its own; unless given, in the working directory. Without a configuration file it is the state directory of the service, STATE_DIRECTORY, or of the user, XDG_STATE_HOME/zancudo or ~/.local/state/zancudo; for root it is /var/lib/zancudo. The environment's MOSQUITTO_PERSISTENCE_LOCATION goes before it.",
 		place:  func(t target) any { return &t.config.PersistenceLocation },
 	},
 	{

@@ -123,7 +123,7 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.guards, err = newGuards(c); err != nil {
 		return err
 	}
-	if d.store, err = d.openStore(c); err != nil {
+	if d.store, err = d.openStore(ctx, c); err != nil {
 		return err
 	}
 	d.broker = broker.New(d.brokerOptions(d.guards))

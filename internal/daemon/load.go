@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/zancudomq/zancudo/internal/config"
 )
@@ -14,13 +15,43 @@ import (
 const maxFileBytes = 16 << 20
 
 // Load reads the configuration of a file, which may be none, and of the
-// environment. An error is config.Problems; the Config is there even so, with
+// environment. Without a file the broker keeps its state in the state directory
+// of the service or user that it runs as. An error is config.Problems; the Config is there even so, with
 // its warnings.
 func Load(name string, environ []string) (*config.Config, error) {
 	return config.Load(config.Source{
-		File: name, Read: read, List: list, Environ: environ,
+		File: name, Read: read, List: list, Environ: environ, StateDir: stateDir(environ, os.Geteuid()),
 		Join: func(dir, name string) string { return filepath.Join(dir, name) },
 	})
+}
+
+// stateDir is the directory for what outlives the process: that of a service, of
+// a user, or of the machine for its administrator; empty: there is none.
+func stateDir(environ []string, uid int) string {
+	service, _, _ := strings.Cut(variable(environ, "STATE_DIRECTORY"), ":") // systemd's
+	user, home := variable(environ, "XDG_STATE_HOME"), variable(environ, "HOME")
+	switch {
+	case service != "":
+		return service
+	case filepath.IsAbs(user):
+		return filepath.Join(user, "zancudo")
+	case uid == 0:
+		return "/var/lib/zancudo"
+	case home != "":
+		return filepath.Join(home, ".local", "state", "zancudo")
+	default:
+		return ""
+	}
+}
+
+// variable is the value that the environment has last for a name.
+func variable(environ []string, name string) (value string) {
+	for _, one := range environ {
+		if n, v, ok := strings.Cut(one, "="); ok && n == name {
+			value = v
+		}
+	}
+	return value
 }
 
 func read(name string) ([]byte, error) {

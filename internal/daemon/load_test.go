@@ -149,3 +149,24 @@ func TestDiagnose(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestStateDir(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		environ string
+		uid     int
+		want    string
+	}{
+		{"HOME=/home/me", 1000, "/home/me/.local/state/zancudo"},
+		{"HOME=/home/me XDG_STATE_HOME=/x", 1000, "/x/zancudo"},
+		{"HOME=/home/me XDG_STATE_HOME=x", 1000, "/home/me/.local/state/zancudo"}, // the standard passes over what is no whole path
+		{"HOME=/home/me XDG_STATE_HOME=/x STATE_DIRECTORY=/var/lib/one:/var/lib/two", 1000, "/var/lib/one"},
+		{"HOME=/root", 0, "/var/lib/zancudo"},
+		{"HOME=/root XDG_STATE_HOME=/x", 0, "/x/zancudo"},
+		{"", 1000, ""},
+	} {
+		if got := stateDir(strings.Fields(tt.environ), tt.uid); got != tt.want {
+			t.Errorf("%s, user %d: got %s, want %s", tt.environ, tt.uid, got, tt.want)
+		}
+	}
+}

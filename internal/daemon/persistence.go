@@ -1,20 +1,24 @@
 package daemon
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/logs"
 	"github.com/zancudomq/zancudo/internal/store"
 )
 
 // openStore opens what c has kept on disk; nil: nothing is kept. Mosquitto's file
 // stands for the directory beside it: who removes it starts afresh.
-func (d *daemon) openStore(c *config.Config) (*store.Store, error) {
+func (d *daemon) openStore(ctx context.Context, c *config.Config) (*store.Store, error) {
 	if !c.Persistence {
+		d.logger.Log(ctx, logs.LevelInformation, "state not kept")
 		return nil, nil
 	}
 	place, err := filepath.Abs(c.PersistenceLocation)
@@ -37,7 +41,13 @@ func (d *daemon) openStore(c *config.Config) (*store.Store, error) {
 			d.logger.Warn("configuration warning", "text", "The sessions and messages in "+o.Marker+" are not taken over: that is not supported yet.")
 		}
 	}
-	return store.Open(o)
+	d.logger.Log(ctx, logs.LevelInformation, "state kept", "path", o.Dir)
+	s, err := store.Open(o)
+	if err != nil && c.File == "" {
+		return nil, fmt.Errorf("%w\n%s", err, "Without a configuration the broker keeps its state there. "+
+			"ZANCUDO_PERSISTENCE_LOCATION names another directory for it, and with ZANCUDO_PERSISTENCE=false nothing is kept.")
+	}
+	return s, err
 }
 
 // syncing says when facts are safe.

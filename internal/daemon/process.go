@@ -62,7 +62,11 @@ func (p *Process) settle(c *config.Config) error {
 			return err
 		}
 	}
-	p.identity, err = service.DropPrivileges(service.IdentityOptions{User: c.User, UID: os.Getenv("PUID"), GID: os.Getenv("PGID")})
+	o := service.IdentityOptions{User: c.User, UID: os.Getenv("PUID"), GID: os.Getenv("PGID")}
+	if c.File == "" && c.Persistence { // nobody has made a place for it
+		o.StateDir = c.PersistenceLocation
+	}
+	p.identity, err = service.DropPrivileges(o)
 	return err
 }
 

@@ -29,6 +29,8 @@ const (
 	msgStarting      = "broker starting"
 	msgLoaded        = "configuration loaded"
 	msgConfiguration = "configuration warning"
+	msgKept          = "state kept"
+	msgNotKept       = "state not kept"
 	msgReloading     = "configuration reloading"
 	msgChanged       = "configuration changed"
 	msgReloaded      = "configuration reloaded"
@@ -106,6 +108,10 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		return append(appendText(append(b, "Config loaded from "...), a.text("file")), '.')
 	case msgConfiguration:
 		return appendText(b, a.text("text"))
+	case msgKept:
+		return append(appendText(append(b, "Sessions and messages are kept in "...), a.text("path")), '.')
+	case msgNotKept:
+		return append(b, "Sessions and messages are in memory only, and gone when the broker ends; 'persistence true' keeps them on disk."...)
 	case msgReloading:
 		return append(b, "Reloading config."...)
 	case msgChanged:

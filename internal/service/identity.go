@@ -30,6 +30,9 @@ type IdentityOptions struct {
 	// UID and GID are numbers, as text, which come before the user's own; empty:
 	// those of the user.
 	UID, GID string
+	// StateDir is a directory that the user shall be able to write to; it is made,
+	// and given to the user while it is empty. Empty: there is none.
+	StateDir string
 }
 
 // find looks up whom to become.

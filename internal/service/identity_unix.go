@@ -5,7 +5,9 @@ package service
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -24,6 +26,9 @@ func DropPrivileges(o IdentityOptions) (*Identity, error) {
 	if i.Groups == nil {
 		i.Groups = []int{i.GID}
 	}
+	if err := i.give(o.StateDir); err != nil {
+		return nil, fmt.Errorf("make the state directory for %v: %w", i, err)
+	}
 	for _, step := range []struct {
 		what string
 		do   func() error
@@ -40,6 +45,24 @@ func DropPrivileges(o IdentityOptions) (*Identity, error) {
 		return nil, fmt.Errorf("dropping privileges to %v: %w", i, errors.New("the process can still become root"))
 	}
 	return &i, nil
+}
+
+// give makes a directory the identity's, unless there is something in it: whose
+// that is has been decided before.
+func (i Identity) give(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if found, err := os.ReadDir(dir); err != nil || len(found) > 0 {
+		return err
+	}
+	return os.Lchown(dir, i.UID, i.GID)
 }
 
 // SetUmask sets the umask to an octal number.

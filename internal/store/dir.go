@@ -46,7 +46,10 @@ func (s *Store) explain(attempt string, err error) error {
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s: the file system is read-only; mount it for writing or choose another persistence_location: %w", where, err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: %s may not write there (%s); make that user the owner: %w", where, user(), owner(s.options.Dir), err)
+		return fmt.Errorf("%s: %s may not write there (%s); make that user the owner, or choose another persistence_location: %w",
+			where, user(), owner(s.options.Dir), err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s: a part of that path is a file, not a directory; choose another persistence_location: %w", where, err)
 	case isFull(err):
 		return fmt.Errorf("%s: no space is left; free some and start again: %w", where, err)
 	}
@@ -253,14 +256,21 @@ func checkOwner(dir string, info vfs.FileInfo) error {
 	return nil
 }
 
+// owner says whose a directory is, or the nearest one above it that can be seen.
 func owner(dir string) string {
-	info, err := os.Stat(dir)
+	at, what := dir, "it"
+	info, err := os.Stat(at)
+	for err != nil && filepath.Dir(at) != at {
+		at = filepath.Dir(at)
+		what = at
+		info, err = os.Stat(at)
+	}
 	if err != nil {
 		return err.Error()
 	}
 	uid, known := ownerOf(info)
 	if !known {
-		return fmt.Sprintf("mode %04o", info.Mode().Perm())
+		return fmt.Sprintf("%s has mode %04o", what, info.Mode().Perm())
 	}
-	return fmt.Sprintf("it belongs to user id %d with mode %04o", uid, info.Mode().Perm())
+	return fmt.Sprintf("%s belongs to user id %d with mode %04o", what, uid, info.Mode().Perm())
 }

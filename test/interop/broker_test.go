@@ -64,7 +64,7 @@ func runBroker(t *testing.T, address string, args ...string) (printed *proctest.
 	printed = &proctest.Output{}
 	cmd := exec.Command(bin, append([]string{"run"}, args...)...) // its end is in the cleanup
 	cmd.Stdout, cmd.Stderr = printed, printed
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "ZANCUDO_USER=root") // who may write where the test does
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "STATE_DIRECTORY="+t.TempDir(), "ZANCUDO_USER=root") // who may write where the test does
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
