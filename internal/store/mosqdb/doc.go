@@ -1,10 +1,11 @@
-// Package mosqdb reads the persistence file of Mosquitto, mosquitto.db, of
-// versions 5 and 6, into plain structs.
+// Package mosqdb reads the persistence file of Mosquitto, mosquitto.db, of all
+// versions from 2 to 6, into plain structs.
 //
-// It does not write such files, keeps nothing, and decides nothing about what it
-// read. Versions before 5, of Mosquitto before 1.6, are refused.
+// It keeps nothing, and decides nothing about what it read. It writes one file
+// only: the one without anything in it, which Marker gives.
 //
-// Invariant: no length in a file makes it read beyond the chunk that it is in.
+// Invariant: no length in a file makes it read beyond the chunk that it is in;
+// what comes before damage is read as if the file ended there.
 //
 //	db, err := mosqdb.Read(file)
 //	for _, c := range db.Clients { … }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/zancudomq/zancudo/packet"
 )
 
 // DB is all that a persistence file holds.
@@ -15,38 +17,38 @@ type DB struct {
 	CleanShutdown bool
 	Clients       []Client
 	Subscriptions []Subscription
-	Messages      map[uint64]Message // by the number that Queued and Retained use
-	Queued        []Queued           // of each client in order
+	Messages      map[uint64]*Message // by the number that Queued and Retained use
+	Queued        []Queued            // of each client in order
 	Retained      []uint64
+	// Marker is the text of a file that Mosquitto has not written, see Marker;
+	// empty: it has.
+	Marker string
 }
 
 // Client is a session.
 type Client struct {
 	ID             string
-	Username       string    // only in version 6
+	Username       string
+	OwnerKnown     bool      // Username tells whose the session is; false before version 6
 	ExpiresAt      time.Time // zero when the client was connected, or never expires
+	Disconnected   time.Time // zero: not known; only in versions 3 and 4
 	ExpiryInterval uint32    // seconds; 0xFFFFFFFF is for ever
 	LastPacketID   uint16
 	ListenerPort   uint16 // only in version 6
+	Will           *packet.Will
+	WillAt         time.Time // when the will is due; zero: when the session ends, or not known
 }
 
 // Subscription is one of a session.
 type Subscription struct {
-	ClientID   string
-	Filter     string // as the client wrote it, with $share/group/
+	ClientID string
+	packet.Subscription
 	Identifier uint32 // 0 is none
-	QoS        byte
-	Options    byte // the other bits of the Subscription Options of MQTT 5.0
 }
 
 // Message is a message that is queued, in flight or retained.
 type Message struct {
-	Topic          string
-	Payload        []byte
-	Properties     []byte // as on the wire, without their length
-	QoS            byte
-	Retain         bool
-	ExpiresAt      time.Time // zero is never
+	packet.Message
 	SourceID       string
 	SourceUsername string
 	SourcePort     uint16
@@ -55,25 +57,93 @@ type Message struct {
 
 // Queued is a message on its way to a client, or of QoS 2 from one.
 type Queued struct {
-	ClientID   string
-	Message    uint64
-	PacketID   uint16 // 0 while it waits
-	QoS        byte
-	State      byte // Mosquitto's number: 11 waits, others are in flight
-	Retain     bool
-	Dup        bool
-	Incoming   bool
-	Properties []byte
+	ClientID string
+	Message  uint64
+	PacketID uint16
+	QoS      packet.QoS
+	State    State
+	Retain   bool
+	Dup      bool
+	Incoming bool
+	IDs      []uint32 // Subscription Identifiers
 }
+
+// State is how far a queued message has come.
+type State byte
+
+// The states that matter to others.
+const (
+	ResendPubrel   State = 6
+	WaitForPubrel  State = 7 // of an incoming message
+	WaitForPubcomp State = 9
+	SendPubrec     State = 10
+	Waiting        State = 11 // not under way
+)
+
+// Released reports whether PUBREC has come for an outgoing message.
+func (s State) Released() bool { return s == ResendPubrel || s == WaitForPubcomp }
+
+// Damage is what keeps a file from being read to its end.
+type Damage struct {
+	Offset int // of the chunk, in bytes
+	Reason string
+}
+
+func (d *Damage) Error() string { return fmt.Sprintf("byte %d: %s", d.Offset, d.Reason) }
+
+// ErrForeign says that a file is no persistence file of Mosquitto.
+var ErrForeign = errors.New("this is no persistence file of Mosquitto")
 
 var magic = []byte("\x00\xb5\x00mosquitto db")
 
 const (
 	headerLength = 15 + 4 + 4
-	oldest       = 5
+	oldest       = 2
 	newest       = 6
 	mostBytes    = 1 << 31
 )
+
+// Is reports whether a file begins as one of Mosquitto does.
+func Is(beginning []byte) bool { return bytes.HasPrefix(beginning, magic) }
+
+// Read reads a file to its end. With a *Damage it returns what came before.
+func Read(r io.Reader) (*DB, error) {
+	b, err := io.ReadAll(io.LimitReader(r, mostBytes+1))
+	if err == nil && len(b) > mostBytes {
+		err = errors.New("a file of more than 2 GiB is not read")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Parse(b)
+}
+
+// Parse reads a file in memory.
+func Parse(b []byte) (*DB, error) {
+	if len(b) < headerLength || !Is(b) {
+		return nil, ErrForeign
+	}
+	db := &DB{Version: binary.BigEndian.Uint32(b[19:]), Messages: map[uint64]*Message{}}
+	if db.Version < oldest || db.Version > newest {
+		return nil, fmt.Errorf("the persistence file has version %d; versions %d to %d can be read", db.Version, oldest, newest)
+	}
+	p := &parser{db: db, order: binary.LittleEndian, wideID: true}
+	for at := headerLength; at < len(b); {
+		n, err := p.next(b[at:])
+		if err != nil {
+			return db, &Damage{at, err.Error()}
+		}
+		at += n
+	}
+	return db, nil
+}
+
+type parser struct {
+	db     *DB
+	order  binary.ByteOrder // of the machine that wrote it
+	wideID bool             // numbers of messages have 64 bits
+	begun  bool             // order is known
+}
 
 // The chunks of a file.
 const (
@@ -83,76 +153,92 @@ const (
 	chunkRetained     = 4
 	chunkSubscription = 5
 	chunkClient       = 6
+	chunkMarker       = 'Z'<<24 | 'A'<<16 | 'N'<<8 | 'C' // not of Mosquitto, which passes over it
 )
 
-// Read reads a file to its end. With an error it returns what came before.
-func Read(r io.Reader) (*DB, error) {
-	b, err := io.ReadAll(io.LimitReader(r, mostBytes))
-	if err != nil {
-		return nil, err
+// next reads the chunk that b begins with and returns its length.
+func (p *parser) next(b []byte) (n int, err error) {
+	header := 8
+	if p.old() {
+		header = 6
 	}
-	return Parse(b)
+	if len(b) < header {
+		return 0, errors.New("the file ends in a chunk header")
+	}
+	kind, length := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[header-4:])
+	if p.old() {
+		kind = uint32(binary.BigEndian.Uint16(b))
+	}
+	b = b[header:]
+	if uint64(length) > uint64(len(b)) {
+		return 0, fmt.Errorf("a chunk of %d bytes, and the file has %d more", length, len(b))
+	}
+	r := &reader{b: b[:length], order: p.order}
+	if p.old() && kind == chunkMessage && p.db.Version == 4 {
+		r.b = b // whether the user name counts is left open: what is there decides
+	}
+	before := len(r.b)
+	if !p.begun {
+		p.begin(kind, r)
+	}
+	if err := p.chunk(kind, r); err != nil {
+		return 0, err
+	}
+	if len(r.b) > 0 && before == int(length) {
+		return 0, fmt.Errorf("a chunk of kind %d is longer than what it should hold", kind)
+	}
+	return header + before - len(r.b), nil
 }
 
-// Parse reads a file in memory.
-func Parse(b []byte) (*DB, error) {
-	if len(b) < headerLength || !bytes.Equal(b[:len(magic)], magic) {
-		return nil, errors.New("this is no persistence file of Mosquitto")
+// begin learns from the first chunk in which order the machine had its bytes.
+func (p *parser) begin(kind uint32, r *reader) {
+	first := r.b
+	if p.old() && kind == chunkConfig && len(first) > 2 {
+		first = first[2:]
 	}
-	db := &DB{Version: binary.BigEndian.Uint32(b[19:]), Messages: map[uint64]Message{}}
-	if db.Version < oldest || db.Version > newest {
-		return nil, fmt.Errorf("the persistence file has version %d; versions %d and %d can be read", db.Version, oldest, newest)
-	}
-	p := parser{db: db}
-	for at := headerLength; at < len(b); {
-		if len(b)-at < 8 {
-			return db, fmt.Errorf("byte %d: the file ends in a chunk header", at)
-		}
-		kind, length := binary.BigEndian.Uint32(b[at:]), binary.BigEndian.Uint32(b[at+4:])
-		begin := at + 8
-		if uint64(length) > uint64(len(b)-begin) {
-			return db, fmt.Errorf("byte %d: a chunk of %d bytes, and the file has %d more", at, length, len(b)-begin)
-		}
-		chunk := &reader{b: b[begin : begin+int(length)], order: p.order}
-		if err := p.chunk(kind, chunk); err != nil {
-			return db, fmt.Errorf("byte %d: %w", at, err)
-		}
-		at = begin + int(length)
-	}
-	return db, nil
+	p.order, p.begun = plausible(first), true
+	r.order = p.order
 }
 
-type parser struct {
-	db    *DB
-	order binary.ByteOrder // of numbers with 64 bits: that of the machine that wrote them
-}
+// old reports whether the file has the chunks of before version 5.
+func (p *parser) old() bool { return p.db.Version < 5 }
 
 func (p *parser) chunk(kind uint32, r *reader) error {
-	if r.order == nil {
-		r.order = plausible(r.b)
-		p.order = r.order
-	}
+	known := true
+	var err error
 	switch kind {
 	case chunkConfig:
-		r.number64()
-		p.db.CleanShutdown = r.number8() != 0
+		p.config(r)
 	case chunkMessage:
-		p.message(r)
+		err = p.message(r)
 	case chunkQueued:
-		p.queued(r)
+		err = p.queued(r)
 	case chunkRetained:
-		p.db.Retained = append(p.db.Retained, r.number64())
+		p.db.Retained = append(p.db.Retained, p.id(r))
 	case chunkSubscription:
-		p.subscription(r)
+		err = p.subscription(r)
 	case chunkClient:
 		p.client(r)
+	case chunkMarker:
+		p.db.Marker = string(r.take(len(r.b)))
 	default:
-		return fmt.Errorf("a chunk of unknown kind %d", kind)
+		known = false
 	}
-	if r.short {
+	switch {
+	case !known:
+		return fmt.Errorf("a chunk of unknown kind %d", kind)
+	case r.short:
 		return fmt.Errorf("a chunk of kind %d is shorter than what it should hold", kind)
 	}
-	return nil
+	return err
+}
+
+// id reads the number of a message.
+func (p *parser) id(r *reader) uint64 {
+	if p.wideID {
+		return r.number64()
+	}
+	return uint64(r.host32())
 }
 
 // plausible guesses the order of the first number with 64 bits, a count: the one
@@ -164,124 +250,14 @@ func plausible(b []byte) binary.ByteOrder {
 	return binary.LittleEndian
 }
 
-func (p *parser) message(r *reader) {
-	id := r.number64()
-	m := Message{ExpiresAt: seconds(r.number64())}
-	payload := int(r.number32())
-	m.SourcePacketID = r.number16()
-	sourceID, username, topic := int(r.number16()), int(r.number16()), int(r.number16())
-	m.SourcePort = r.number16()
-	m.QoS, m.Retain = r.number8(), r.number8() != 0
-	m.SourceID, m.SourceUsername, m.Topic = string(r.take(sourceID)), string(r.take(username)), string(r.take(topic))
-	m.Payload = bytes.Clone(r.take(payload))
-	m.Properties = r.properties()
-	if !r.short {
-		p.db.Messages[id] = m
-	}
-}
-
-func (p *parser) queued(r *reader) {
-	q := Queued{Message: r.number64(), PacketID: r.number16()}
-	id := int(r.number16())
-	q.QoS, q.State = r.number8(), r.number8()
-	flags := r.number8()
-	q.Retain, q.Dup = flags&0xF0 != 0, flags&0x0F != 0
-	q.Incoming = r.number8() == 0
-	q.ClientID = string(r.take(id))
-	q.Properties = r.properties()
-	if !r.short {
-		p.db.Queued = append(p.db.Queued, q)
-	}
-}
-
-func (p *parser) subscription(r *reader) {
-	s := Subscription{Identifier: r.number32()}
-	id, filter := int(r.number16()), int(r.number16())
-	s.QoS, s.Options = r.number8(), r.number8()
-	r.take(2) // padding
-	s.ClientID, s.Filter = string(r.take(id)), string(r.take(filter))
-	if !r.short {
-		p.db.Subscriptions = append(p.db.Subscriptions, s)
-	}
-}
-
-func (p *parser) client(r *reader) {
-	c := Client{ExpiresAt: seconds(r.number64()), ExpiryInterval: r.number32(), LastPacketID: r.number16()}
-	id, username := int(r.number16()), 0
-	if p.db.Version >= 6 {
-		c.ListenerPort, username = r.number16(), int(r.number16())
-		r.take(4) // padding
-	}
-	c.ID, c.Username = string(r.take(id)), string(r.take(username))
-	if !r.short {
-		p.db.Clients = append(p.db.Clients, c)
-	}
-}
-
-// seconds is a time of the system's clock; 0 is none.
-func seconds(n uint64) time.Time {
-	if n == 0 || n > 1<<40 {
-		return time.Time{}
-	}
-	return time.Unix(int64(n), 0).UTC()
-}
-
-// reader takes numbers and strings from a chunk. Where there are too few bytes
-// it gives zeros and says that it was short.
-type reader struct {
-	b     []byte
-	order binary.ByteOrder
-	short bool
-}
-
-func (r *reader) take(n int) []byte {
-	if n < 0 || n > len(r.b) { // negative where an int has 32 bits
-		r.short, r.b = true, nil
-		return nil
-	}
-	taken := r.b[:n]
-	r.b = r.b[n:]
-	return taken
-}
-
-func (r *reader) number8() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *reader) number16() uint16 {
-	if b := r.take(2); b != nil {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
-}
-
-func (r *reader) number32() uint32 {
-	if b := r.take(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (r *reader) number64() uint64 {
-	if b := r.take(8); b != nil {
-		return r.order.Uint64(b)
-	}
-	return 0
-}
-
-// properties takes what follows, if anything: a length and as many bytes.
-func (r *reader) properties() []byte {
-	if len(r.b) == 0 {
-		return nil
-	}
-	n, width := binary.Uvarint(r.b) // as MQTT writes it, within four bytes
-	if width <= 0 || width > 4 || n > uint64(len(r.b)-width) {
-		r.short = true
-		return nil
-	}
-	r.take(width)
-	return bytes.Clone(r.take(int(n)))
+// Marker is a file that Mosquitto takes for one without anything in it, and
+// which says a sentence to people.
+func Marker(text string) []byte {
+	b := append(bytes.Clone(magic), 0, 0, 0, 0) // no checksum
+	b = binary.BigEndian.AppendUint32(b, 5)
+	b = append(b, 0, 0, 0, chunkConfig, 0, 0, 0, 16)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0, 0) // no message yet, a clean end, numbers of 8 bytes
+	b = binary.BigEndian.AppendUint32(b, chunkMarker)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(text)))
+	return append(b, text...)
 }

@@ -1,7 +1,6 @@
 package mosqdb_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/zancudomq/zancudo/internal/proctest"
 	"github.com/zancudomq/zancudo/internal/store/mosqdb"
+	"github.com/zancudomq/zancudo/packet"
 )
 
 // TestReal reads what Debian's Mosquitto writes when it stops.
@@ -35,7 +35,7 @@ func TestReal(t *testing.T) {
 	if len(db.Clients) != 1 || db.Clients[0].ID != "sleeper" || !db.CleanShutdown {
 		t.Errorf("clients: %+v, clean shutdown %v", db.Clients, db.CleanShutdown)
 	}
-	want := []mosqdb.Subscription{{ClientID: "sleeper", Filter: "a/#", QoS: 2}}
+	want := []mosqdb.Subscription{{ClientID: "sleeper", Subscription: packet.Subscription{Filter: "a/#", QoS: 2}}}
 	if !slices.Equal(db.Subscriptions, want) {
 		t.Errorf("subscriptions: got %+v, want %+v", db.Subscriptions, want)
 	}
@@ -50,7 +50,7 @@ func TestReal(t *testing.T) {
 	if len(db.Retained) != 1 || db.Messages[db.Retained[0]].Topic != "kept" || string(db.Messages[db.Retained[0]].Payload) != "still" {
 		t.Errorf("retained: %+v of %+v", db.Retained, db.Messages)
 	}
-	if m := db.Messages[db.Retained[0]]; !strings.Contains(string(m.Properties), "unit") || !m.Retain {
+	if m := db.Messages[db.Retained[0]]; m.Properties == nil || m.Properties.UserProperties[0] != (packet.UserProperty{Name: "unit", Value: "C"}) || !m.Retain {
 		t.Errorf("retained: %+v", m)
 	}
 }
@@ -96,55 +96,4 @@ func written(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// header is the beginning of a file, and a first chunk that shows the order.
-func header(version uint32, order binary.ByteOrder) []byte {
-	b := append([]byte("\x00\xb5\x00mosquitto db"), 0, 0, 0, 0)
-	b = binary.BigEndian.AppendUint32(b, version)
-	b = append(b, 0, 0, 0, 1, 0, 0, 0, 16)
-	number := make([]byte, 8)
-	order.PutUint64(number, 300)
-	return append(append(b, number...), 1, 8, 0, 0, 0, 0, 0, 0)
-}
-
-func TestOrder(t *testing.T) {
-	t.Parallel()
-	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		b := append(header(6, order), 0, 0, 0, 4, 0, 0, 0, 8)
-		number := make([]byte, 8)
-		order.PutUint64(number, 299)
-		db, err := mosqdb.Parse(append(b, number...))
-		if err != nil || len(db.Retained) != 1 || db.Retained[0] != 299 {
-			t.Errorf("%v: %+v, %v", order, db, err)
-		}
-	}
-}
-
-func TestRefused(t *testing.T) {
-	t.Parallel()
-	whole := header(6, binary.LittleEndian)
-	for want, b := range map[string][]byte{
-		"this is no persistence file of Mosquitto":                         []byte("SQLite format 3\x00 and more of it"),
-		"the persistence file has version 4; versions 5 and 6 can be read": header(4, binary.LittleEndian),
-		"byte 23: a chunk of 16 bytes, and the file has 15 more":           whole[:len(whole)-1],
-		"byte 47: the file ends in a chunk header":                         append(slices.Clone(whole), 1),
-		"byte 47: a chunk of unknown kind 9":                               append(slices.Clone(whole), 0, 0, 0, 9, 0, 0, 0, 0),
-		"byte 47: a chunk of kind 4 is shorter than what it should hold":   append(slices.Clone(whole), 0, 0, 0, 4, 0, 0, 0, 1, 1),
-	} {
-		if _, err := mosqdb.Parse(b); err == nil || err.Error() != want {
-			t.Errorf("got  %v\nwant %s", err, want)
-		}
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add(header(6, binary.LittleEndian))
-	f.Add(append(header(5, binary.BigEndian), 0, 0, 0, 6, 0, 0, 0, 1, 1))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		db, err := mosqdb.Parse(b)
-		if db == nil && err == nil {
-			t.Error("neither a result nor an error")
-		}
-	})
 }
