@@ -47,6 +47,7 @@ var plan = []room{
 	{dir: "internal/service", floor: 3},
 	{dir: "internal/ws", floor: 3},
 	{dir: "internal/quic", floor: 3, modules: []string{"github.com/quic-go/quic-go"}},
+	{dir: "internal/access", floor: 3}, // an Authorizer by rules
 	{dir: "internal/auth", floor: 3, doors: []string{"internal/password"}},
 	{dir: "internal/dynsec", floor: 3, doors: []string{"internal/password"}},
 	{dir: "internal/password", floor: 3, modules: []string{"golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"}},

@@ -1,0 +1,185 @@
+package access
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zancudomq/zancudo/internal/acl"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+func parse(t *testing.T, text string) *acl.Rules {
+	t.Helper()
+	rules, err := acl.Parse("acl", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+// logbook is what was logged. It may be read while timers write.
+type logbook struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logbook) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}
+
+// logged are Denials whose log is text without times.
+func logged() (*Denials, *logbook) {
+	b := &logbook{}
+	return NewDenials(slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))), b
+}
+
+func TestDenialsAreToldLessAndLessOften(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rules := parse(t, "user alice\ntopic deny a/#\n")
+		d, log := logged()
+		z := &Authorizer{Rules: rules, Denials: d}
+		try := func(topic string) {
+			q := acl.Question{User: "alice", Client: "phone", Action: acl.Publish, Topic: topic}
+			d.tell(q, z.Rules.Decide(q), Enforce)
+		}
+		for i := range 100 {
+			try(fmt.Sprint("a/", i))
+		}
+		try("b")
+		want := `level=WARN msg="access denied" client=phone user=alice action=publish topic=a/0 err="acl:2 says 'topic deny a/#'"
+level=WARN msg="access denied" client=phone user=alice action=publish topic=b err="acl: no rule allows it"
+`
+		if diff := cmp.Diff(want, log.String()); diff != "" {
+			t.Error(diff)
+		}
+		log.Reset()
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
+		want = `level=WARN msg="access denied" client=phone user=alice action=publish more=99 err="acl:2 says 'topic deny a/#'"` + "\n"
+		if diff := cmp.Diff(want, log.String()); diff != "" {
+			t.Error(diff)
+		}
+		log.Reset()
+		start := time.Now()
+		for time.Since(start) < 24*time.Hour {
+			try("a/1")
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if n := strings.Count(log.String(), "\n"); n < 24 || n > 32 {
+			t.Errorf("%d lines in a day", n)
+		}
+		log.Reset()
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		if len(d.told) != 0 {
+			t.Errorf("%d kinds are remembered", len(d.told))
+		}
+		try("a/1")
+		try("a/2")
+		d.Close()
+		try("a/3")
+		if n := strings.Count(log.String(), "topic=a/1"); n != 1 || !strings.Contains(log.String(), "more=1 ") || strings.Contains(log.String(), "a/3") {
+			t.Errorf("at the end:\n%s", log)
+		}
+	})
+}
+
+func TestDenialsAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rules := parse(t, "")
+		d, log := logged()
+		for i := range maxKinds + 500 {
+			q := acl.Question{Client: fmt.Sprint("c", i), Action: acl.Receive, Topic: "a"}
+			d.tell(q, rules.Decide(q), Enforce)
+		}
+		if len(d.told) != maxKinds {
+			t.Errorf("%d kinds", len(d.told))
+		}
+		log.Reset()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if got := log.String(); got != "level=WARN msg=\"access denied to many\" denials=500\n" {
+			t.Errorf("got %.300s", got)
+		}
+		d.Close()
+	})
+}
+
+func TestTellingAllocatesNothing(t *testing.T) {
+	rules := parse(t, "topic deny a")
+	d, _ := logged()
+	defer d.Close()
+	q := acl.Question{Client: "c", Action: acl.Receive, Topic: "a"}
+	decision := rules.Decide(q)
+	if n := testing.AllocsPerRun(100, func() { d.tell(q, decision, Enforce) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	var nobody *Denials
+	nobody.tell(q, decision, Enforce)
+	if !errors.Is(decision.Err(), packet.NotAuthorized) {
+		t.Error(decision.Err())
+	}
+}
+
+func TestBook(t *testing.T) {
+	t.Parallel()
+	var b Book
+	for range 3 {
+		b.Note(acl.Question{User: "u", Client: "c", Action: acl.Publish, Topic: "b"})
+	}
+	b.Note(acl.Question{User: "u", Client: "c", Action: acl.Publish, Topic: "a"})
+	uses, lost := b.Uses()
+	want := []acl.Use{
+		{Question: acl.Question{User: "u", Client: "c", Action: acl.Publish, Topic: "a"}, Times: 1},
+		{Question: acl.Question{User: "u", Client: "c", Action: acl.Publish, Topic: "b"}, Times: 3},
+	}
+	if diff := cmp.Diff(want, uses); diff != "" || lost != 0 {
+		t.Errorf("lost %d, %s", lost, diff)
+	}
+	big := strings.Repeat("x", 60_000)
+	for i := range 200 {
+		b.Note(acl.Question{Client: strconv.Itoa(i), Topic: big})
+	}
+	for i := range maxUses {
+		b.Note(acl.Question{Client: strconv.Itoa(i), Topic: "a"})
+	}
+	if uses, lost := b.Uses(); len(uses) > maxUses || b.bytes > maxBytes || lost == 0 {
+		t.Errorf("%d uses of %d bytes, %d lost", len(uses), b.bytes, lost)
+	}
+	var nobody *Book
+	nobody.Note(acl.Question{})
+}
