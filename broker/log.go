@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -66,6 +67,14 @@ func (c *conn) logSubscribed(sub *session.Subscription) {
 	}
 }
 
+func (c *conn) logNotSubscribed(filter string, err error) {
+	level := slog.LevelInfo
+	if errors.As(err, new(forbidden)) {
+		level = slog.LevelDebug
+	}
+	c.broker.options().Logger.Log(c.broker.context, level, "subscription refused", "client", c.client.id, "filter", filter, "err", err)
+}
+
 func (c *conn) logUnsubscribed(filter string) {
 	logger := c.broker.options().Logger
 	if logger.Enabled(c.broker.context, LevelUnsubscribe) {
@@ -85,7 +94,7 @@ func (c *conn) logDenied(s *scratch, p *packet.Publish, err error) {
 	if s.now.Sub(told.since) >= deniedWhile {
 		told.since, told.lines = s.now, 0
 	}
-	if told.lines < deniedLines {
+	if told.lines < deniedLines && !errors.As(err, new(forbidden)) {
 		told.lines++
 		level = slog.LevelWarn
 	}

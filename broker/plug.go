@@ -50,8 +50,9 @@ type AuthExchange interface {
 // must not block: keep what takes time in a cache.
 type Authorizer interface {
 	// Authorize returns nil to allow. For Subscribe, topic is the filter as the
-	// client wrote it, with $share/group/. The error says why not; it reaches
-	// the log. Of c only ID and User may be called: a message that has waited is
+	// client wrote it, with $share/group/. The error says why not; the broker
+	// logs it only where debugging is, for what to tell of is the Authorizer's to
+	// say. Of c only ID and User may be called: a message that has waited is
 	// authorized while the client is locked.
 	Authorize(c *Client, a Action, topic string) error
 }

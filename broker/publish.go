@@ -125,7 +125,7 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 		return c.denied(s, p, err), nil
 	}
 	if err := c.client.authorize(Publish, m.Topic); err != nil {
-		return c.denied(s, p, withReason(err, packet.NotAuthorized)), nil
+		return c.denied(s, p, forbid(err)), nil
 	}
 	if p.HasMessageExpiry {
 		m.Expires = s.now.Add(time.Duration(p.MessageExpiry) * time.Second)
@@ -167,7 +167,7 @@ func (c *conn) publish(s *scratch, p *packet.Publish) (packet.ReasonCode, error)
 // it is refused because of err.
 func (c *conn) request(s *scratch, p *packet.Publish, err error) packet.ReasonCode {
 	if denial := c.client.authorize(Publish, p.Topic); denial != nil {
-		return c.denied(s, p, withReason(denial, packet.NotAuthorized))
+		return c.denied(s, p, forbid(denial))
 	}
 	for _, i := range c.broker.options().Interceptors {
 		switch m, failed := i.Intercept((*Client)(c.client), &p.Message); {
@@ -199,7 +199,7 @@ func (b *Broker) intercept(cl *client, m *packet.Message) (*packet.Message, erro
 			return nil, err
 		}
 		if err := cl.authorize(Publish, replaced.Topic); err != nil {
-			return nil, withReason(err, packet.NotAuthorized)
+			return nil, forbid(err)
 		}
 		m = replaced
 	}

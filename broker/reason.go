@@ -15,6 +15,14 @@ func withReason(err error, otherwise packet.ReasonCode) error {
 	return fmt.Errorf("%w: %w", err, otherwise)
 }
 
+// forbidden is what an Authorizer has denied. It is for the Authorizer to tell of
+// it; of what the broker denies by itself the broker tells.
+type forbidden struct{ error }
+
+func (f forbidden) Unwrap() error { return f.error }
+
+func forbid(err error) error { return forbidden{withReason(err, packet.NotAuthorized)} }
+
 // reasonOf is the code that tells a client of err.
 func reasonOf(err error) packet.ReasonCode {
 	var code packet.ReasonCode

@@ -39,7 +39,7 @@ func (c *conn) handleSubscribe(s *scratch, p *packet.Subscribe) error {
 			if c.version == packet.V31 {
 				ack.ReasonCodes[i] = packet.ReasonCode(wanted.QoS) // MQTT 3.1 cannot say no
 			}
-			c.broker.options().Logger.Info("subscription refused", "client", c.client.id, "filter", wanted.Filter, "err", err)
+			c.logNotSubscribed(wanted.Filter, err)
 			continue
 		}
 		made = append(made, change{i, sub, old})
@@ -165,7 +165,7 @@ func (c *conn) subscribe(w wish) (sub, old *session.Subscription, err error) {
 		return nil, nil, w.err
 	}
 	if err := cl.authorize(Subscribe, sub.Filter); err != nil {
-		return nil, nil, withReason(err, packet.NotAuthorized)
+		return nil, nil, forbid(err)
 	}
 	if !cl.current(c) {
 		return nil, nil, packet.SessionTakenOver

@@ -76,6 +76,10 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 		b = appendText(append(b, "Denied PUBLISH from "...), a.text("client"))
 		b = appendText(append(appendPublish(append(b, ' '), a), ": "...), a.text("err"))
 		return append(b, '.')
+	case msgForbidden, msgWouldForbid:
+		return appendForbidden(b, message, a)
+	case msgForbiddenMany:
+		return append(b, "Other clients did "+a.text("denials")+" things that they may not."...)
 	case msgReceived, msgSent:
 		return appendPacket(b, message, a)
 	case msgDetail:
