@@ -44,6 +44,9 @@ func Lint(c *Config, facts Facts) Problems {
 		l.bridge(b)
 		l.pointlessBridge(b)
 	}
+	if c.ACLMode != "enforce" {
+		l.insecure("acl_mode", nil, fmt.Sprintf("with 'acl_mode %s' every client may publish and receive everything", c.ACLMode), "Remove the line when you have seen enough.")
+	}
 	l.files()
 	l.pointless()
 	l.problems.Sort()

@@ -70,10 +70,17 @@ var securityWords = []Word{
 		place:  func(t target) any { return &t.security.PasswordFile },
 	},
 	{
-		Name: "acl_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Name: "acl_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true,
 		Sample: "/etc/mosquitto/acl",
-		Doc:    "Who may publish to and receive from which topics.",
-		place:  func(t target) any { return &t.security.ACLFile },
+		Doc: "Who may publish to and receive from which topics: what no rule in the file allows is denied, and an empty file allows nothing. Without a file " +
+			"everything is allowed. security.md tells how rules are written.",
+		place: func(t target) any { return &t.security.ACLFile },
+	},
+	{
+		Name: "acl_mode", Kind: Choice, Choices: []string{"enforce", "warn", "learn"}, Default: "enforce", Ours: true,
+		Doc: "What becomes of what acl_file does not allow: enforce denies it, warn lets it pass and logs it, and learn lets everything pass and takes notes, of " +
+			"which 'zancudo acl suggest' makes a file. Mosquitto does not know the word.",
+		place: func(t target) any { return &t.config.ACLMode },
 	},
 	{
 		Name: "psk_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true, Status: Refused,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/access"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/internal/logs"
@@ -48,6 +49,7 @@ type daemon struct {
 	sampler *metrics.Sampler
 	served  atomic.Pointer[config.Config] // for who may not wait
 	figures *figures
+	watch   *watch
 	// failures are sockets that have failed.
 	failures chan failure
 
@@ -83,6 +85,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer log.Close()
 	d := &daemon{options: o, process: process, log: log, logger: log.Logger(), config: o.Config, failures: make(chan failure, 64)}
+	d.watch = &watch{denials: access.NewDenials(d.logger)}
+	defer d.watch.denials.Close()
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -120,8 +124,11 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.served.Store(c)
 	var err error
-	if d.guards, err = newGuards(c); err != nil {
+	if d.guards, err = newGuards(c, d.watch); err != nil {
 		return err
+	}
+	for _, text := range d.guards.rulesSentences() {
+		d.logger.Warn("configuration warning", "text", text)
 	}
 	if d.store, err = d.openStore(ctx, c); err != nil {
 		return err
@@ -146,6 +153,7 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.process.introduce(d.logger)
 	d.publishFigures(c)
+	d.publishMode(c)
 	for _, e := range d.entrances {
 		d.serve(e)
 	}

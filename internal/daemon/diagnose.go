@@ -21,11 +21,23 @@ func Diagnose(name string, environ []string) (*config.Config, config.Problems) {
 	problems := problemsOf(err)
 	if err == nil {
 		problems = append(problems, problemsOf(Check(c))...)
+		problems = append(problems, diagnoseRules(c)...)
 		problems = append(problems, config.Lint(c, config.Facts{Stat: stat, Certificate: certificate})...)
 	}
 	problems = append(problems, c.Warnings...)
 	problems.Sort()
 	return c, problems
+}
+
+// diagnoseRules reads the access rules that c names.
+func diagnoseRules(c *config.Config) config.Problems {
+	files, problems := readRules(c)
+	for _, f := range files {
+		for _, w := range f.rules.Warnings {
+			problems = append(problems, aclProblem(config.Pointless, w))
+		}
+	}
+	return problems
 }
 
 // problemsOf takes apart what Load and Check return.

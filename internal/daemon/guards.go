@@ -10,15 +10,21 @@ import (
 // checked; once made they do not change.
 type guards struct {
 	config *config.Config
+	watch  *watch              // nil: nobody is told anything
+	acl    map[string]*aclFile // by their names
 }
 
 // newGuards reads what the words of c about users and rights name. It refuses
 // what could be served half-protected only.
-func newGuards(c *config.Config) (*guards, error) {
+func newGuards(c *config.Config, w *watch) (*guards, error) {
 	if err := Check(c); err != nil {
 		return nil, err
 	}
-	return &guards{config: c}, nil
+	files, problems := readRules(c)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return &guards{config: c, watch: w, acl: files}, nil
 }
 
 // authenticator decides who may connect by l; nil: everybody.
@@ -28,6 +34,8 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 		return certified{}
 	case closed(g.config, l):
 		return nobody{}
+	case g.rulesOn(l) != nil || g.config.ACLMode == "learn":
+		return claimed{}
 	}
 	return nil
 }
@@ -36,11 +44,3 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 func closed(c *config.Config, l *config.Listener) bool {
 	return !c.AnonymousOn(l) && (l.EnableProxyProtocol != 2 || !l.TLS.UseIdentityAsUsername)
 }
-
-// authorizer decides what the clients that have come by l may do; nil:
-// everything.
-func (g *guards) authorizer(*config.Listener) broker.Authorizer { return nil }
-
-// general decides about clients that have not come by any listener since the
-// start, such as those of sessions that were restored; nil: they may everything.
-func (g *guards) general() broker.Authorizer { return nil }

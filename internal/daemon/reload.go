@@ -20,7 +20,7 @@ import (
 
 // reload reads the configuration again and applies it. It returns what has
 // changed, and what is to be known of the whole; after an error nothing has.
-func (d *daemon) reload(ctx context.Context) ([]config.Difference, []string, error) {
+func (d *daemon) reload(ctx context.Context) (changes, warnings []string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.options.Reload == nil {
@@ -35,8 +35,17 @@ func (d *daemon) reload(ctx context.Context) ([]config.Difference, []string, err
 		r.undo(ctx)
 		return nil, nil, err
 	}
+	before := d.guards
 	r.commit()
-	return config.Diff(r.old, next), Warnings(next), nil
+	return r.changes(before), append(Warnings(next), r.guards.rulesSentences()...), nil
+}
+
+// changes are lines on what is otherwise than before.
+func (r *reloading) changes(before *guards) (all []string) {
+	for _, c := range config.Diff(r.old, r.next) {
+		all = append(all, c.String())
+	}
+	return append(all, r.guards.rulesChanges(before)...)
 }
 
 // reloading is one reload.
@@ -61,7 +70,7 @@ type kept struct {
 
 // prepare opens what the new configuration asks for.
 func (r *reloading) prepare(ctx context.Context) (err error) {
-	if r.guards, err = newGuards(r.next); err != nil {
+	if r.guards, err = newGuards(r.next, r.watch); err != nil {
 		return err
 	}
 	left := make(map[place]*entrance)
@@ -182,6 +191,7 @@ func (r *reloading) undo(ctx context.Context) {
 func (r *reloading) commit() {
 	r.broker.Change(r.brokerOptions(r.guards))
 	r.figures.tree.Change(sysInterval(r.next))
+	r.publishMode(r.next)
 	if r.store != nil {
 		r.store.ChangeSync(syncing(r.next))
 	}
@@ -218,7 +228,8 @@ func (r *reloading) expel(g *guards) {
 		before[placeOf(r.old, l)] = g.authenticator(l)
 	}
 	for _, k := range r.kept {
-		if now := r.guards.authenticator(k.listener); now != nil && now != before[k.place] {
+		now := r.guards.authenticator(k.listener)
+		if _, everybody := now.(claimed); now != nil && !everybody && now != before[k.place] {
 			k.way.Disconnect(fmt.Errorf("who may connect was decided anew: %w", packet.NotAuthorized))
 		}
 	}
@@ -259,8 +270,8 @@ func (d *daemon) reloadAndTell(ctx context.Context) (*Reloaded, error) {
 		d.logger.Warn("configuration warning", "text", text)
 	}
 	for _, c := range changes {
-		told.Changes = append(told.Changes, c.String())
-		d.logger.Info("configuration changed", "text", c.String())
+		told.Changes = append(told.Changes, c)
+		d.logger.Info("configuration changed", "text", c)
 	}
 	d.logger.Info("configuration reloaded", "changes", len(changes))
 	return told, nil
