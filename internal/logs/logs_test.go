@@ -90,7 +90,8 @@ func TestLines(t *testing.T) {
 			"Connection from 192.168.1.9:50000 rejected, client did not connect using TLS.",
 		},
 		{
-			slog.LevelWarn, msgForbidden, []any{"client", "phone", "user", "alice", "action", "publish", "topic", "a/b", "err", "acl:3 says 'topic deny a/#'"},
+			slog.LevelWarn, msgForbidden,
+			[]any{"client", "phone", "user", "alice", "action", "publish", "topic", "a/b", "err", "acl:3 says 'topic deny a/#'"},
 			"Warning: Client phone, user alice, may not publish to 'a/b': acl:3 says 'topic deny a/#'.",
 		},
 		{slog.LevelInfo, msgForbidden, []any{"client", "c", "action", "receive", "topic", "a", "err", "acl: no rule allows it"}, "Client c may not receive 'a': acl: no rule allows it."},
