@@ -37,7 +37,7 @@ func (b *Broker) Restore() error {
 
 func (b *Broker) restoring() *restoring {
 	return &restoring{
-		broker: b, journal: b.journal, now: now(), sessions: make(map[uint64]*client), kept: make(map[string]uint64),
+		broker: b, journal: b.journal, now: now(), told: now(), sessions: make(map[uint64]*client), kept: make(map[string]uint64),
 		loaded: make(map[uint64]*packet.Message),
 	}
 }
@@ -55,6 +55,8 @@ type restoring struct {
 	useless  []Fact // what nobody needs
 	damaged  int
 	damage   error
+	facts    int       // that were read
+	told     time.Time // when the log had their number
 }
 
 // readSessions reads sessions and all that they have, of each letter from a key on.
@@ -78,12 +80,25 @@ func (r *restoring) readSessions(from func(letter byte) []byte) error {
 // read takes the facts of one letter from a key on.
 func (r *restoring) read(from []byte, take func(key, value []byte) error) error {
 	return r.journal.store.Range(from, []byte{from[0] + 1}, func(key, value []byte) bool {
+		r.progress()
 		if err := take(key, value); err != nil {
 			r.damaged++
 			r.damage = fmt.Errorf("fact %q: %w", key, err)
 		}
 		return true
 	})
+}
+
+// progress says once a second how far reading has come: who waits for a broker
+// shall see that it does something.
+func (r *restoring) progress() {
+	if r.facts++; r.facts%256 != 0 {
+		return
+	}
+	if t := now(); t.Sub(r.told) >= time.Second {
+		r.told = t
+		r.broker.options().Logger.Info("store is being read", "facts", r.facts, "sessions", len(r.sessions), "retained", len(r.messages))
+	}
 }
 
 // owner is the session that a key belongs to; nil: it has ended.

@@ -4,6 +4,7 @@ package store
 type Stats struct {
 	Appends  int64 // calls
 	Facts    int64 // in them
+	Refused  int64 // of the calls, those that returned an error
 	Groups   int64 // batches that were written for them
 	LogSyncs int64
 	LogBytes int64
@@ -14,7 +15,7 @@ type Stats struct {
 // Stats returns the counts of now.
 func (s *Store) Stats() Stats {
 	return Stats{
-		Appends: s.appends.Load(), Facts: s.factsIn.Load(), Groups: s.groups.Load(),
+		Appends: s.appends.Load(), Facts: s.factsIn.Load(), Refused: s.refused.Load(), Groups: s.groups.Load(),
 		LogSyncs: s.meter.logSyncs.Load(), LogBytes: s.meter.logBytes.Load(),
 		Syncs: s.meter.syncs.Load(), Bytes: s.meter.bytes.Load(),
 	}
