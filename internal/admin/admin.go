@@ -23,6 +23,9 @@ type View interface {
 	AppendMetrics(b []byte) []byte
 	// Healthy returns why clients are not served; nil: they are.
 	Healthy() error
+	// Trouble is what works less well than it should, though clients are served;
+	// empty: nothing.
+	Trouble() string
 }
 
 // Listener is what is told of one.
@@ -143,7 +146,11 @@ func (s *Server) health(w http.ResponseWriter) {
 		refuse(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	s.send(w, "text/plain; charset=utf-8", []byte("ok\n"))
+	text := "ok\n"
+	if trouble := s.options.View.Trouble(); trouble != "" {
+		text += trouble + "\n"
+	}
+	s.send(w, "text/plain; charset=utf-8", []byte(text))
 }
 
 func (s *Server) sendJSON(w http.ResponseWriter, v any) {

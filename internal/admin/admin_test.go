@@ -21,7 +21,10 @@ import (
 )
 
 // fake is a broker that is always the same.
-type fake struct{ err error }
+type fake struct {
+	err     error
+	trouble string
+}
 
 var _ View = fake{}
 
@@ -29,7 +32,8 @@ func (fake) Version() string { return "1.2.3" }
 func (fake) Figures() map[string]int64 {
 	return map[string]int64{"$SYS/broker/uptime": 7, "$SYS/broker/clients/total": 3}
 }
-func (f fake) Healthy() error { return f.err }
+func (f fake) Healthy() error  { return f.err }
+func (f fake) Trouble() string { return f.trouble }
 func (fake) AppendMetrics(b []byte) []byte {
 	return append(b, "zancudo_sessions 3\n"...)
 }
@@ -135,8 +139,13 @@ func TestWithoutFiles(t *testing.T) {
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	NewServer(Options{View: fake{errors.New("shutting down")}}).ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
+	NewServer(Options{View: fake{err: errors.New("shutting down")}}).ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
 	if w.Code != 503 || w.Body.String() != "shutting down\n" {
+		t.Errorf("got %d %q", w.Code, w.Body)
+	}
+	w = httptest.NewRecorder()
+	NewServer(Options{View: fake{trouble: "store full: no space"}}).ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
+	if w.Code != 200 || w.Body.String() != "ok\nstore full: no space\n" {
 		t.Errorf("got %d %q", w.Code, w.Body)
 	}
 }

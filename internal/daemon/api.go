@@ -10,6 +10,7 @@ import (
 	"github.com/zancudomq/zancudo/internal/admin"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/metrics"
+	"github.com/zancudomq/zancudo/internal/store"
 )
 
 // httpAPI is the word for a listener that answers requests of HTTP.
@@ -77,6 +78,18 @@ func (v view) Figures() map[string]int64 {
 func (v view) AppendMetrics(b []byte) []byte {
 	s := v.daemon.sampler.Sample()
 	return metrics.AppendText(b, &s)
+}
+
+// Trouble tells of a store that takes nothing. That is no reason to start the
+// broker again: it goes on by itself when it can.
+func (v view) Trouble() string {
+	if v.daemon.store == nil {
+		return ""
+	}
+	if s := v.daemon.store.State(); s.Condition != store.Ready {
+		return "store " + s.Condition.String() + ": " + s.Text
+	}
+	return ""
 }
 
 func (v view) Healthy() error {

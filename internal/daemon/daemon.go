@@ -134,7 +134,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.broker = broker.New(d.brokerOptions(d.guards))
-	d.sampler = metrics.NewSampler(d.broker, listen.MaxFiles())
+	d.sampler = metrics.NewSampler(metrics.SamplerOptions{Broker: d.broker, MostFiles: listen.MaxFiles(), Store: d.storeFigures()})
 	d.log.PublishTo(d.broker.Publish)
 	if err := d.restore(); err != nil {
 		d.abandon()

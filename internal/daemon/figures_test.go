@@ -58,3 +58,18 @@ func TestFigures(t *testing.T) {
 		t.Errorf("came %v", p)
 	}
 }
+
+// What $SYS says of the store.
+func TestStoreFigures(t *testing.T) {
+	t.Parallel()
+	for line, state := range map[string]string{"": "memory", "persistence true\npersistence_location " + t.TempDir() + "\n": "ready"} {
+		port := freePorts(t, 1)[0]
+		r := startReloadable(t, "allow_anonymous true\nlistener "+strconv.Itoa(port)+" 127.0.0.1\nsys_interval 1\n"+line)
+		c := r.connect(port, "v5 id=c clean", "...")
+		c.SendText("PUBLISH 1 kept qos=1 retain 123")
+		c.Expect("PUBACK 1 0x10")
+		c.SendText("SUBSCRIBE 2 $SYS/broker/store/#")
+		facts := map[string]string{"memory": "0", "ready": "1"}[state]
+		awaitFigures(t, c, map[string]string{"$SYS/broker/store/state": state, "$SYS/broker/store/facts": facts, "$SYS/broker/store/refused": "0"})
+	}
+}

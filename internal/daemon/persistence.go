@@ -11,6 +11,7 @@ import (
 
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/logs"
+	"github.com/zancudomq/zancudo/internal/metrics"
 	"github.com/zancudomq/zancudo/internal/store"
 )
 
@@ -77,6 +78,21 @@ func (d *daemon) restore() error {
 	st := d.broker.Stats()
 	d.logger.Info("store read", "sessions", st.Sessions, "retained", st.Retained, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
 	return nil
+}
+
+// storeFigures returns what tells of the store; nil: there is none.
+func (d *daemon) storeFigures() func() metrics.Store {
+	if d.store == nil {
+		return nil
+	}
+	return func() metrics.Store {
+		conditions := map[store.Condition]metrics.StoreCondition{store.Ready: metrics.StoreReady, store.Full: metrics.StoreFull, store.Failed: metrics.StoreFailed}
+		s := d.store.Stats()
+		return metrics.Store{
+			Condition: conditions[d.store.State().Condition], Bytes: d.store.Size(), Facts: s.Facts, Refused: s.Refused,
+			Syncs: s.Syncs, Written: s.Bytes, Damaged: int64(len(d.store.Reports())),
+		}
+	}
 }
 
 // closeStore makes durable what is not yet.

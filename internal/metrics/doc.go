@@ -8,7 +8,7 @@
 // Invariant: a figure has one row, and every printer shows what the row says.
 //
 //	tree := metrics.NewTree(metrics.TreeOptions{
-//		Interval: 10 * time.Second, Version: "zancudo version 1.2.3", Publish: b.Publish, Sample: metrics.NewSampler(b).Sample,
+//		Interval: 10 * time.Second, Version: "zancudo version 1.2.3", Publish: b.Publish, Sample: metrics.NewSampler(metrics.SamplerOptions{Broker: b}).Sample,
 //	})
 //	go tree.Run(ctx)
 package metrics

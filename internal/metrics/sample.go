@@ -20,22 +20,31 @@ type Sample struct {
 	Goroutines  int
 	Files       int // that are open, sockets too; zero where the system does not say
 	MostFiles   int // that may be open; zero: nobody knows
+	Store       Store
 }
 
 // Sampler takes samples of a broker and of this process.
 type Sampler struct {
-	broker    *broker.Broker
-	started   time.Time
-	mostFiles int
+	options SamplerOptions
+	started time.Time
 
 	mu   sync.Mutex // guards what follows
 	most uint64
 }
 
-// NewSampler returns a Sampler whose time begins now. At most mostFiles may be
-// open; zero: it is not known.
-func NewSampler(b *broker.Broker, mostFiles int) *Sampler {
-	return &Sampler{broker: b, started: time.Now(), mostFiles: mostFiles}
+// SamplerOptions say what samples are taken of.
+type SamplerOptions struct {
+	Broker    *broker.Broker
+	MostFiles int          // that may be open; zero: nobody knows
+	Store     func() Store // nil: the broker has none
+}
+
+// NewSampler returns a Sampler whose time begins now.
+func NewSampler(o SamplerOptions) *Sampler {
+	if o.Store == nil {
+		o.Store = func() Store { return Store{Condition: NoStore} }
+	}
+	return &Sampler{options: o, started: time.Now()}
 }
 
 // Sample takes one. It costs about what the broker's Stats do.
@@ -43,8 +52,9 @@ func (s *Sampler) Sample() Sample {
 	memory := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/total:bytes"}}
 	runtimemetrics.Read(memory)
 	sample := Sample{
-		Stats: s.broker.Stats(), Uptime: time.Since(s.started), Heap: memory[0].Value.Uint64(), Memory: memory[1].Value.Uint64(),
-		Goroutines: runtime.NumGoroutine(), Files: openFiles(), MostFiles: s.mostFiles,
+		Stats: s.options.Broker.Stats(), Uptime: time.Since(s.started), Heap: memory[0].Value.Uint64(), Memory: memory[1].Value.Uint64(),
+		Goroutines: runtime.NumGoroutine(), Files: openFiles(), MostFiles: s.options.MostFiles,
+		Store: s.options.Store(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

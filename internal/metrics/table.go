@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/zancudomq/zancudo/packet"
@@ -28,13 +29,14 @@ type Row struct {
 	Kind   Kind
 	Ours   bool // Mosquitto does not have it
 	Value  func(*Sample) int64
+	Text   func(*Sample) string // what its topics say; nil: the value
 }
 
 // Rows returns the table. The caller must not change it.
 func Rows() []Row { return table }
 
 // table has the rows in the order in which they are published.
-var table = append(append(mosquitto, packets()...), ours...)
+var table = slices.Concat(mosquitto, packets(), ours, stored)
 
 // mosquitto are the figures that Mosquitto has.
 var mosquitto = []Row{

@@ -147,11 +147,19 @@ func (t *Tree) load(s *Sample, passed time.Duration) {
 func (t *Tree) figures(s *Sample) {
 	t.say("uptime", strconv.FormatInt(int64(s.Uptime/time.Second), 10)+" seconds")
 	for i := range table {
-		text := strconv.FormatInt(table[i].Value(s), 10)
+		text := table[i].text(s)
 		for _, name := range table[i].Topics {
 			t.say(name, text)
 		}
 	}
+}
+
+// text is what the topics of a row say.
+func (r *Row) text(s *Sample) string {
+	if r.Text != nil {
+		return r.Text(s)
+	}
+	return strconv.FormatInt(r.Value(s), 10)
 }
 
 // say publishes what a topic says, unless it says so already.

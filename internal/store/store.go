@@ -26,8 +26,8 @@ type Store struct {
 	meter   meter
 	syncing atomic.Pointer[syncing]
 
-	groups, appends, factsIn atomic.Int64
-	backups                  sync.Mutex // one at a time
+	groups, appends, refused, factsIn atomic.Int64
+	backups                           sync.Mutex // one at a time
 
 	work        chan struct{} // of the committer: look at the queue
 	trouble     chan struct{} // of the supervisor: the state has changed
@@ -157,6 +157,16 @@ func (s *Store) Append(facts []broker.Fact, d broker.Durability) error {
 		return err
 	}
 	defer s.calls.Done()
+	s.appends.Add(1)
+	s.factsIn.Add(int64(len(facts)))
+	err := s.append(facts, d)
+	if err != nil {
+		s.refused.Add(1)
+	}
+	return err
+}
+
+func (s *Store) append(facts []broker.Fact, d broker.Durability) error {
 	grows := false
 	for i := range facts {
 		if err := facts[i].Validate(); err != nil {
@@ -164,8 +174,6 @@ func (s *Store) Append(facts []broker.Fact, d broker.Durability) error {
 		}
 		grows = grows || facts[i].Value != nil
 	}
-	s.appends.Add(1)
-	s.factsIn.Add(int64(len(facts)))
 	if d == broker.Eventually {
 		return s.hold(facts, grows)
 	}
