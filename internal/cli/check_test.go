@@ -23,6 +23,9 @@ func TestCheck(t *testing.T) {
 	fine := write(t, "fine.conf", "listener 1883 127.0.0.1\nallow_anonymous true\n")
 	open := write(t, "open.conf", "port 1883\nallow_anonymous true\n")
 	wrong := write(t, "wrong.conf", "listner 1883\nallow_anonymous yes\nretry_interval 10\ntls_engine x\n")
+	users := write(t, "users", "ann:secret\n")
+	half := write(t, "half.conf", "listener 1883 127.0.0.1\npassword_file "+users+"\n")
+	lost := write(t, "lost.conf", "listener 1883 127.0.0.1\npassword_file /nowhere/users\n")
 	const remote = "This version would be less strict than the line asks for, or serve something else; it runs without the line, if that is what you want."
 	for _, tt := range []struct {
 		args   []string
@@ -46,6 +49,15 @@ func TestCheck(t *testing.T) {
 			wrong + " does not work: 3 errors, 1 warning.",
 		}},
 		{[]string{"--strict", wrong}, 3, nil},
+		{[]string{half}, 3, []string{
+			users + ":1: error: User ann: is no password hash: $7$, $argon2id$, $6$, PBKDF2$ and $2a$ begin one. Give the user a new password with 'zancudo passwd'; " +
+				"'zancudo passwd -U' replaces passwords that are not hashed.",
+			half + " does not work: 1 error, 0 warnings.",
+		}},
+		{[]string{lost}, 3, []string{
+			lost + ":2: error: There is no file '/nowhere/users'. Check the name; a relative one is looked for in the working directory.",
+			lost + " does not work: 1 error, 0 warnings.",
+		}},
 		{[]string{"/nonexistent"}, 3, []string{
 			"/nonexistent: error: Unable to open config file '/nonexistent'. There is no such file or directory: check the name.", "/nonexistent does not work: 1 error, 0 warnings.",
 		}},

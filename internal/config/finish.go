@@ -23,6 +23,9 @@ func (p *parser) finish() {
 	}
 	p.report(p.homeless())
 	p.report(c.lossy())
+	for _, plugin := range c.plugins() {
+		p.report(at(checkPlugin(plugin), plugin.File, plugin.Line))
+	}
 	for i, b := range c.Bridges {
 		p.report(at(checkBridge(b, c.Bridges[:i]), b.File, b.Line))
 	}

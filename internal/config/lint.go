@@ -121,10 +121,10 @@ func (l *linter) openness(listener *Listener) {
 		return l.owned("allow_anonymous", l.securityOwner(listener))
 	}
 	named := listener.TLS.RequireCertificate || listener.TLS.PSKHint != ""
-	switch s := c.SecurityOn(listener); {
+	switch {
 	case !c.AnonymousOn(listener) || named:
 	case l.local(listener):
-	case s.PasswordFile != "":
+	case len(c.PasswordFilesOn(listener)) > 0:
 		l.add(Insecure, at(), "allow_anonymous", fmt.Sprintf("whoever reaches %v may connect without a name; only names that are given need a password", listener),
 			"Remove 'allow_anonymous true' to have everybody give one.")
 	default:
@@ -144,8 +144,7 @@ func (l *linter) openness(listener *Listener) {
 // encryption tells of what others can read on the way, and of TLS that is weak.
 func (l *linter) encryption(listener *Listener) {
 	t := &listener.TLS
-	s := l.config.SecurityOn(listener)
-	if s.PasswordFile != "" && !t.On() && !l.local(listener) && listener.EnableProxyProtocol == 0 {
+	if len(l.config.PasswordFilesOn(listener)) > 0 && !t.On() && !l.local(listener) && listener.EnableProxyProtocol == 0 {
 		l.insecure("password_file", l.securityOwner(listener), fmt.Sprintf("passwords for %v cross the network in the clear", listener),
 			"Give the listener a certificate with 'certfile' and 'keyfile'.")
 	}

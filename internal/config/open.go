@@ -177,6 +177,7 @@ func (p *parser) openPlugin(w *Word, rest string) *Problem {
 		security.Plugins = append(security.Plugins, plugin)
 	}
 	p.file.plugin = plugin
+	p.report(unknownPlugin(w, plugin))
 	return nil
 }
 

@@ -64,10 +64,11 @@ var securityWords = []Word{
 		place: func(t target) any { return &t.security.AllowAnonymous },
 	},
 	{
-		Name: "password_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Name: "password_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true,
 		Sample: "/etc/mosquitto/passwd",
-		Doc:    "The users and the hashes of their passwords, as zancudo passwd writes them.",
-		place:  func(t target) any { return &t.security.PasswordFile },
+		Doc: "The users who may connect, and the hashes of their passwords, as zancudo passwd writes them: a line user:hash each. A client that gives a user name " +
+			"must be one of them. It is read again on a reload, which disconnects those who were removed or have another password, and nobody else.",
+		place: func(t target) any { return &t.security.PasswordFile },
 	},
 	{
 		Name: "acl_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true,
@@ -110,32 +111,34 @@ var securityWords = []Word{
 		place: func(t target) any { return &t.config.CheckRetainSource },
 	},
 	{
-		Name: "plugin", Aliases: []string{"auth_plugin"}, Scope: Opening, Kind: String, Value: "PATH", Restart: true, Status: Refused,
-		Sample: "mosquitto_dynamic_security.so",
-		Doc:    "Use a plugin. Those that come with Mosquitto are known by the names of their files and built in.",
+		Name: "plugin", Aliases: []string{"auth_plugin"}, Scope: Opening, Kind: String, Value: "PATH",
+		Sample: "mosquitto_password_file.so",
+		Doc: "Use a plugin. That of Mosquitto for password files, mosquitto_password_file.so with plugin_opt_password_file, is built in and known by its " +
+			"name, wherever the file is; nothing is loaded. Others are not supported.",
 	},
 	{
-		Name: "global_plugin", Scope: Opening, Kind: String, Value: "PATH", Restart: true, Status: Refused,
-		Doc: "Use a plugin for all listeners, and before those of a listener, whatever per_listener_settings says.",
+		Name: "global_plugin", Scope: Opening, Kind: String, Value: "PATH",
+		Sample: "mosquitto_password_file.so",
+		Doc:    "Use a plugin for all listeners, and before those of a listener, whatever per_listener_settings says.",
 	},
 	{
-		Name: "plugin_load", Scope: Opening, Kind: Form, Value: "NAME PATH", Restart: true, Status: Refused,
+		Name: "plugin_load", Scope: Opening, Kind: Form, Value: "NAME PATH",
 		Sample: "users mosquitto_password_file.so",
 		Doc:    "Load a plugin for the listeners that ask for it with plugin_use.",
 	},
 	{
-		Name: "plugin_use", Scope: Opening, Kind: String, Value: "NAME", Restart: true, Status: Refused,
+		Name: "plugin_use", Scope: Opening, Kind: String, Value: "NAME",
 		Sample: "users",
 		Doc:    "Use a plugin that plugin_load has named, for the listener above.",
 	},
 	{
-		Name: "plugin_opt_*", Aliases: []string{"auth_opt_*"}, Scope: PerPlugin, Kind: Form, Value: "VALUE", Restart: true,
+		Name: "plugin_opt_*", Aliases: []string{"auth_opt_*"}, Scope: PerPlugin, Kind: Form, Value: "VALUE",
 		Sample: "VALUE",
 		Doc:    "An option of the plugin above; its name takes the place of the asterisk.",
 		place:  func(t target) any { return t.plugin },
 	},
 	{
-		Name: "auth_plugin_deny_special_chars", Scope: PerPlugin, Kind: Bool, Default: "true", Restart: true,
+		Name: "auth_plugin_deny_special_chars", Scope: PerPlugin, Kind: Bool, Default: "true",
 		Doc:   "Have the plugin above deny clients whose identifier or user name has a + or #.",
 		place: func(t target) any { return &t.plugin.DenySpecialChars },
 	},

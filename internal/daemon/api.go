@@ -3,10 +3,13 @@ package daemon
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/admin"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/metrics"
@@ -23,10 +26,49 @@ func (d *daemon) newAPI(c *config.Config, l *config.Listener) *admin.Server {
 	}
 	o := admin.Options{View: view{d}, Dir: l.HTTPDir, Logger: d.logger}
 	if !c.AnonymousOn(l) {
-		o.Authenticate = func(*http.Request) error { return errors.New("there are no users") }
+		at := placeOf(c, l)
+		o.Authenticate = func(r *http.Request) error { return d.authenticateRequest(at, r) }
 	}
 	return admin.NewServer(o)
 }
+
+// apiClient is what requests of HTTP are to an Authenticator.
+const apiClient = "http-api"
+
+// authenticateRequest asks who decides about the listener at a place, as it is
+// configured now, whether a request is welcome.
+func (d *daemon) authenticateRequest(at place, r *http.Request) error {
+	g := d.deciding.Load()
+	i := slices.IndexFunc(g.config.Listeners, func(l *config.Listener) bool { return placeOf(g.config, l) == at })
+	if i < 0 {
+		return errors.New("the listener was removed")
+	}
+	a := g.authenticator(g.config.Listeners[i])
+	if a == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), apiPatience)
+	defer cancel()
+	c := &broker.ConnectRequest{ClientID: apiClient, Conn: requester{remote: r.RemoteAddr}}
+	var secret string
+	c.Username, secret, c.HasUsername = r.BasicAuth()
+	c.Password, c.HasPassword = []byte(secret), c.HasUsername
+	return a.Authenticate(ctx, c)
+}
+
+// apiPatience is how long a request may wait until it is decided.
+const apiPatience = 10 * time.Second
+
+// requester is the connection of a request: all that is known of it is where it
+// comes from.
+type requester struct {
+	net.Conn
+	remote string
+}
+
+func (r requester) RemoteAddr() net.Addr { return r }
+func (requester) Network() string        { return "tcp" }
+func (r requester) String() string       { return r.remote }
 
 // apiLimit is how long requests may take that are being answered.
 const apiLimit = time.Second

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/access"
+	"github.com/zancudomq/zancudo/internal/auth"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/internal/logs"
@@ -48,8 +49,12 @@ type daemon struct {
 	store   *store.Store // nil: what the broker knows ends with it
 	sampler *metrics.Sampler
 	served  atomic.Pointer[config.Config] // for who may not wait
-	figures *figures
-	watch   *watch
+	// deciding is who decides now, for who may not wait either.
+	deciding atomic.Pointer[guards]
+	figures  *figures
+	watch    *watch
+	// verifier outlives reloads, as do the failures it knows of.
+	verifier *auth.Verifier
 	// failures are sockets that have failed.
 	failures chan failure
 
@@ -123,10 +128,12 @@ func (d *daemon) start(ctx context.Context) error {
 		d.logger.Warn("configuration warning", "text", text)
 	}
 	d.served.Store(c)
+	d.verifier = auth.NewVerifier(auth.Options{Logger: d.logger})
 	var err error
-	if d.guards, err = newGuards(c, d.watch); err != nil {
+	if d.guards, err = newGuards(c, d.watch, d.verifier); err != nil {
 		return err
 	}
+	d.deciding.Store(d.guards)
 	for _, text := range d.guards.rulesSentences() {
 		d.logger.Warn("configuration warning", "text", text)
 	}
@@ -194,11 +201,11 @@ func Warnings(c *config.Config) (all []string) {
 	}
 	for _, l := range c.Listeners {
 		if l.Protocol != httpAPI && closed(c, l) {
-			all = append(all, fmt.Sprintf("Nobody can connect to %v: 'allow_anonymous' is false there, and users come with password files, "+
-				"which are not supported yet. Write 'allow_anonymous true' to let in everybody who can reach it.", l))
+			all = append(all, fmt.Sprintf("Nobody can connect to %v: 'allow_anonymous' is false there, and there are no users. Name their file with 'password_file', "+
+				"or write 'allow_anonymous true' to let in everybody who can reach it.", l))
 		}
 	}
-	return all
+	return append(all, exposedUsers(c)...)
 }
 
 // wait returns when ctx is done, or no socket is left.

@@ -81,7 +81,7 @@ func TestRunRefuses(t *testing.T) {
 		t.Error("a listener is left open")
 	}
 	var problems config.Problems
-	if err := startConfig(t, parse(t, "listener 1\npassword_file /x")).result(t); !errors.As(err, &problems) {
+	if err := startConfig(t, parse(t, "listener 1\nplugin /x.so")).result(t); !errors.As(err, &problems) {
 		t.Errorf("got %v, want problems of the configuration", err)
 	}
 }

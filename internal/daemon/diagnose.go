@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ func Diagnose(name string, environ []string) (*config.Config, config.Problems) {
 		problems = append(problems, problemsOf(Check(c))...)
 		problems = append(problems, diagnoseRules(c)...)
 		problems = append(problems, config.Lint(c, config.Facts{Stat: stat, Certificate: certificate})...)
+		_, err := readUsers(c)
+		problems = addNew(problems, problemsOf(err))
 	}
 	problems = append(problems, c.Warnings...)
 	problems.Sort()
@@ -38,6 +41,16 @@ func diagnoseRules(c *config.Config) config.Problems {
 		}
 	}
 	return problems
+}
+
+// addNew adds problems of lines of which nothing wrong is known yet.
+func addNew(all, more config.Problems) config.Problems {
+	for _, p := range more {
+		if !slices.ContainsFunc(all, func(o *config.Problem) bool { return !o.Class.Warning() && o.File == p.File && o.Line == p.Line }) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // problemsOf takes apart what Load and Check return.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/auth"
 	"github.com/zancudomq/zancudo/internal/config"
 )
 
@@ -9,14 +10,16 @@ import (
 // are made in the first half of a reload, where all that can fail is read and
 // checked; once made they do not change.
 type guards struct {
-	config *config.Config
-	watch  *watch              // nil: nobody is told anything
-	acl    map[string]*aclFile // by their names
+	config   *config.Config
+	watch    *watch              // nil: nobody is told anything
+	acl      map[string]*aclFile // by their names
+	users    *userFiles
+	verifier *auth.Verifier // of their passwords
 }
 
 // newGuards reads what the words of c about users and rights name. It refuses
 // what could be served half-protected only.
-func newGuards(c *config.Config, w *watch) (*guards, error) {
+func newGuards(c *config.Config, w *watch, v *auth.Verifier) (*guards, error) {
 	if err := Check(c); err != nil {
 		return nil, err
 	}
@@ -24,7 +27,11 @@ func newGuards(c *config.Config, w *watch) (*guards, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return &guards{config: c, watch: w, acl: files}, nil
+	users, err := readUsers(c)
+	if err != nil {
+		return nil, err
+	}
+	return &guards{config: c, watch: w, acl: files, users: users, verifier: v}, nil
 }
 
 // authenticator decides who may connect by l; nil: everybody.
@@ -32,6 +39,8 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 	switch {
 	case l.EnableProxyProtocol == 2 && l.TLS.UseIdentityAsUsername:
 		return certified{}
+	case g.users.on[l] != nil:
+		return &auth.Passwords{Users: g.users.on[l], Verifier: g.verifier, Anonymous: g.config.AnonymousOn(l)}
 	case closed(g.config, l):
 		return nobody{}
 	case g.rulesOn(l) != nil || g.config.ACLMode == "learn":
@@ -42,5 +51,5 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 
 // closed reports whether nobody can connect by l.
 func closed(c *config.Config, l *config.Listener) bool {
-	return !c.AnonymousOn(l) && (l.EnableProxyProtocol != 2 || !l.TLS.UseIdentityAsUsername)
+	return !c.AnonymousOn(l) && len(c.PasswordFilesOn(l)) == 0 && (l.EnableProxyProtocol != 2 || !l.TLS.UseIdentityAsUsername)
 }

@@ -45,7 +45,12 @@ func (r *reloading) changes(before *guards) (all []string) {
 	for _, c := range config.Diff(r.old, r.next) {
 		all = append(all, c.String())
 	}
-	return append(all, r.guards.rulesChanges(before)...)
+	all = append(all, r.guards.users.changes(before.users)...)
+	all = append(all, r.guards.rulesChanges(before)...)
+	if r.expelled > 0 {
+		all = append(all, fmt.Sprintf("-%d clients, who may not be connected any more", r.expelled))
+	}
+	return all
 }
 
 // reloading is one reload.
@@ -58,6 +63,8 @@ type reloading struct {
 	kept   []kept      // listeners that stay
 	opened []*entrance // those that are new
 	gone   []*entrance // those that are not there any more
+
+	expelled int // clients that have lost the right to be connected
 }
 
 // kept is a listener that stays, with what the configuration says of it now.
@@ -70,7 +77,7 @@ type kept struct {
 
 // prepare opens what the new configuration asks for.
 func (r *reloading) prepare(ctx context.Context) (err error) {
-	if r.guards, err = newGuards(r.next, r.watch); err != nil {
+	if r.guards, err = newGuards(r.next, r.watch, r.verifier); err != nil {
 		return err
 	}
 	left := make(map[place]*entrance)
@@ -213,6 +220,7 @@ func (r *reloading) commit() {
 	before := r.daemon.guards
 	r.entrances, r.config, r.daemon.guards = entrances, r.next, r.guards
 	r.served.Store(r.next)
+	r.deciding.Store(r.guards)
 	r.expel(before)
 	for _, e := range r.gone {
 		e.close()
@@ -229,7 +237,12 @@ func (r *reloading) expel(g *guards) {
 	}
 	for _, k := range r.kept {
 		now := r.guards.authenticator(k.listener)
+		if _, ok := now.(broker.Reviewer); ok {
+			r.expelled += k.way.Review()
+			continue
+		}
 		if _, everybody := now.(claimed); now != nil && !everybody && now != before[k.place] {
+			r.expelled += k.way.Connected()
 			k.way.Disconnect(fmt.Errorf("who may connect was decided anew: %w", packet.NotAuthorized))
 		}
 	}

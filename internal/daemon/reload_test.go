@@ -68,6 +68,14 @@ func (r *reloadable) must(text string, want ...string) {
 // connect connects to a port with the words of a CONNECT.
 func (r *reloadable) connect(port int, words, connack string) *mqtttest.Client {
 	r.t.Helper()
+	c := r.attempt(port, words)
+	c.Expect("CONNACK " + connack)
+	return c
+}
+
+// attempt connects, whatever comes of it.
+func (r *reloadable) attempt(port int, words string) *mqtttest.Client {
+	r.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(r.t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		r.t.Fatal(err)
@@ -75,7 +83,6 @@ func (r *reloadable) connect(port int, words, connack string) *mqtttest.Client {
 	c := mqtttest.NewClient(r.t, conn, packet.V5)
 	c.Timeout = patience
 	c.SendText("CONNECT " + words)
-	c.Expect("CONNACK " + connack)
 	return c
 }
 
@@ -142,7 +149,8 @@ func TestReload(t *testing.T) {
 
 	r.must(base+"pid_file /nowhere\n", "~pid_file (none) → /nowhere, from the next start on")
 	// Who loses the right to be connected is disconnected.
-	r.must("allow_anonymous false\nlistener "+one+" 127.0.0.1\n", "~pid_file /nowhere → (none), from the next start on", "~allow_anonymous true → false")
+	r.must("allow_anonymous false\nlistener "+one+" 127.0.0.1\n", "~pid_file /nowhere → (none), from the next start on", "~allow_anonymous true → false",
+		"-1 clients, who may not be connected any more")
 	c.Expect("DISCONNECT 0x87 ...")
 	c.Closed()
 	r.connect(ports[0], "v5 id=stays clean", "0x87 ...").Closed()
@@ -165,7 +173,8 @@ func TestReloadFails(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown word", base + "max_qoss 1\n", "Unknown configuration variable 'max_qoss'"},
 		{"bad value", base + "max_qos 3\n", "'max_qos' must be between 0 and 2 inclusive."},
-		{"refused", base + "password_file /x\n", "'password_file' is not supported yet."},
+		{"refused", base + "plugin /x.so\n", "The plugin '/x.so' is not supported."},
+		{"password file that is not there", base + "password_file /nowhere/x\n", "Unable to open the password file '/nowhere/x'.\nError found at a.conf:3. There is no such file"},
 		{"port in use", base + "max_qos 0\nlistener " + two + " 127.0.0.1\nlistener " + occupied + " 127.0.0.1\n", "Address already in use"},
 		{"sockets of another kind, and a port in use", base + "protocol websockets\nlistener " + occupied + " 127.0.0.1\n", "Address already in use"},
 		{"another address of the port, and a port in use", "allow_anonymous true\nlistener " + one + "\nlistener " + occupied + " 127.0.0.1\n", "Address already in use"},

@@ -69,17 +69,6 @@ func (certified) Authenticate(_ context.Context, c *broker.ConnectRequest) error
 	return nil
 }
 
-// nobody is an Authenticator that lets nobody in: without allow_anonymous only
-// users may come, and there are none.
-type nobody struct{}
-
-func (nobody) Authenticate(_ context.Context, c *broker.ConnectRequest) error {
-	if !c.HasUsername {
-		return fmt.Errorf("anonymous clients are not allowed here: %w", packet.NotAuthorized)
-	}
-	return fmt.Errorf("there are no users: %w", packet.NotAuthorized)
-}
-
 // limit turns a number of the language, of which 0 and -1 are no limit, into
 // one of the broker.
 func limit(n int) int {

@@ -65,7 +65,11 @@ func TestTranslate(t *testing.T) {
 		if got := brokerOptions(c); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q:\ngot  %+v\nwant %+v", tt.text, got, want)
 		}
-		if got := (&guards{config: c}).listenerOptions(c.Listeners[0]); !reflect.DeepEqual(got, wantListener) {
+		g, err := newGuards(c, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.listenerOptions(c.Listeners[0]); !reflect.DeepEqual(got, wantListener) {
 			t.Errorf("%q:\ngot  %+v\nwant %+v", tt.text, got, wantListener)
 		}
 	}

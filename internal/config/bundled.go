@@ -1,0 +1,108 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// bundled are the plugins of Mosquitto that are built in, by the names of their
+// files: each is the same as a word, and has an option like it.
+var bundled = map[string]string{
+	"mosquitto_password_file.so": "password_file",
+}
+
+// fileName is the last part of the path of a plugin, which knows it anywhere.
+func (p *Plugin) fileName() string { return p.Path[strings.LastIndexByte(p.Path, '/')+1:] }
+
+// unknownPlugin is the problem of a plugin that is not built in.
+func unknownPlugin(w *Word, p *Plugin) *Problem {
+	if bundled[p.fileName()] != "" {
+		return nil
+	}
+	problem := &Problem{Class: Refusal, Word: w.Name, Text: fmt.Sprintf("The plugin '%s' is not supported.", clean(p.Path))}
+	switch p.fileName() {
+	case "mosquitto_dynamic_security.so":
+		problem.Text = "The plugin 'mosquitto_dynamic_security.so' is not supported yet."
+		problem.Remedy = "Until it is, users come with 'password_file' and rights with 'acl_file'."
+	case "mosquitto_acl_file.so":
+		problem.Remedy = "Write 'acl_file PATH' instead: it is the same."
+	case "mosquitto_persist_sqlite.so":
+		problem.Remedy = "Write 'persistence true' instead: it keeps everything on disk."
+	case "mosquitto_sparkplug_aware.so":
+		problem.Text = "The plugin 'mosquitto_sparkplug_aware.so' is not supported yet."
+		problem.Remedy = "The broker runs without the line, and then serves Sparkplug like any other messages."
+	default:
+		problem.Remedy = "This program runs no plugins in C; that of Mosquitto for password files is built in. Without the line the broker would not do what it asks for."
+	}
+	return problem
+}
+
+// checkPlugin is the problem of a plugin that lacks the file it is about.
+func checkPlugin(p *Plugin) *Problem {
+	option := bundled[p.fileName()]
+	if option == "" || p.Option(option) != "" {
+		return nil
+	}
+	return &Problem{
+		Word: "plugin", Text: fmt.Sprintf("The plugin '%s' requires plugin_opt_%s.", p.fileName(), option),
+		Remedy: fmt.Sprintf("Write 'plugin_opt_%s PATH' below it.", option),
+	}
+}
+
+// A SecurityFile is a file of users or of rights that a configuration names.
+type SecurityFile struct {
+	Path string
+	word string
+	at   place
+}
+
+// Problem is what is wrong with the file as a whole: that of the line which
+// names it.
+func (f *SecurityFile) Problem(text, remedy string) *Problem {
+	p := &Problem{Class: Wrong, File: f.at.file, Line: f.at.line, Word: f.word, Text: text, Remedy: remedy}
+	if f.at.file == environment {
+		p.Word = variableOf(f.word)
+	}
+	return p
+}
+
+// PasswordFilesOn are the files of the users who may connect by l: those of
+// plugins first, in their order.
+func (c *Config) PasswordFilesOn(l *Listener) []SecurityFile {
+	return c.securityFiles(l, "password_file", c.SecurityOn(l).PasswordFile)
+}
+
+// securityFiles are the files of a word and of the plugins that do the same.
+func (c *Config) securityFiles(l *Listener, word, path string) (all []SecurityFile) {
+	add := func(f SecurityFile) {
+		if f.Path != "" && !slices.ContainsFunc(all, func(other SecurityFile) bool { return other.Path == f.Path }) {
+			all = append(all, f)
+		}
+	}
+	for _, p := range c.pluginsOn(l) {
+		if bundled[p.fileName()] == word {
+			add(SecurityFile{p.Option(word), "plugin_opt_" + word, place{p.File, p.Line}})
+		}
+	}
+	var owner any
+	if c.PerListenerSettings {
+		owner = &l.Security
+	}
+	add(SecurityFile{path, word, c.places[given{Find(word), owner}]})
+	return all
+}
+
+// pluginsOn are the plugins that a listener has, in the order in which they are
+// asked.
+func (c *Config) pluginsOn(l *Listener) []*Plugin {
+	all := slices.Concat(c.GlobalPlugins, c.SecurityOn(l).Plugins)
+	for _, name := range l.UsePlugins {
+		for _, p := range c.LoadedPlugins {
+			if p.Name == name {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
