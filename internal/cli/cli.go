@@ -53,6 +53,7 @@ func commands() []command {
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
 		{"reload", func() *flags.Command { return reloadTable(&brokerOptions{}) }, reload},
+		{"logins", func() *flags.Command { return loginsTable(&loginsOptions{}) }, logins},
 		{"signal", func() *flags.Command { return signalTable(&signalOptions{}) }, sendSignal},
 		{"doctor", func() *flags.Command { return newDoctorOptions().table() }, examine},
 		{"help", func() *flags.Command { return helpTable(new(string), new(string)) }, help},

@@ -28,7 +28,10 @@ func (o *Options) openConsole() (net.Listener, error) {
 func (d *daemon) serveConsole(l net.Listener) (stop func()) {
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		_ = console.Serve(l, map[string]console.Handler{"reload": d.handleReload}) // it ends when l is closed
+		_ = console.Serve(l, map[string]console.Handler{
+			"reload": d.handleReload,
+			"logins": d.handleLogins,
+		}) // it ends when l is closed
 	})
 	return func() {
 		_ = l.Close()

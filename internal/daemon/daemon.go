@@ -141,7 +141,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.broker = broker.New(d.brokerOptions(d.guards))
-	d.sampler = metrics.NewSampler(metrics.SamplerOptions{Broker: d.broker, MostFiles: listen.MaxFiles(), Store: d.storeFigures()})
+	d.sampler = metrics.NewSampler(metrics.SamplerOptions{Broker: d.broker, MostFiles: listen.MaxFiles(), Store: d.storeFigures(), Logins: d.loginFigures})
 	d.log.PublishTo(d.broker.Publish)
 	if err := d.restore(); err != nil {
 		d.abandon()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/console"
 	"github.com/zancudomq/zancudo/internal/mqtttest"
 	"github.com/zancudomq/zancudo/internal/password"
 	"github.com/zancudomq/zancudo/packet"
@@ -186,6 +187,54 @@ func TestReloadUsers(t *testing.T) {
 	alive(ann)
 	r.must(strings.Replace(without, "password_file "+f.path+"\n", "", 1), "~password_file "+f.path+" → (none)", "-1 clients, who may not be connected any more")
 	ann.Expect("DISCONNECT 0x87 ...")
+}
+
+// ask asks the console.
+func (r *reloadable) ask(name string, in, out any) error {
+	r.t.Helper()
+	found, err := console.Find(r.dir)
+	if err != nil || len(found) != 1 {
+		r.t.Fatalf("%d brokers, %v", len(found), err)
+	}
+	return found[0].Call(r.t.Context(), name, in, out)
+}
+
+// Who has to wait because of failed logins is seen in the figures, in the log,
+// by fail2ban and at the console, which lifts it.
+func TestSlowedLogins(t *testing.T) {
+	t.Parallel()
+	f := newUsersFile(t, "ann:secret")
+	port := freePorts(t, 1)[0]
+	r := startReloadable(t, fmt.Sprintf("listener %d 127.0.0.1\npassword_file %s\nsys_interval 1\n", port, f.path))
+	for i := range 5 {
+		r.connect(port, fmt.Sprintf("v5 id=c%d username=ann password=guess", i), `0x87 reason="Check the user name and the password."`).Closed()
+	}
+	r.wait(t, "Warning: Logins slowed down: 5 failed logins from 127.0.0.1:")
+	r.wait(t, " as user 'ann', the next one waits for 1s.")
+	r.wait(t, "Client c4 [127.0.0.1:")
+	r.wait(t, "] disconnected: not authorised.\n")
+	var told Logins
+	if err := r.ask("logins", nil, &told); err != nil || len(told.Slowed) > 1 || told.Lifted != 0 {
+		t.Errorf("got %+v, %v", told, err)
+	}
+	r.connect(port, "v5 id=c username=ann password=guess", "0x87 ...").Closed() // a second later; the next waits for two
+	if err := r.ask("logins", LoginsRequest{}, &told); err != nil || len(told.Slowed) != 1 || told.Slowed[0].User != "ann" || told.Slowed[0].Address != "127.0.0.1" || told.Slowed[0].Failures != 6 {
+		t.Errorf("got %+v, %v", told, err)
+	}
+	if err := r.ask("logins", LoginsRequest{Lift: "192.0.2.1"}, &told); err != nil || told.Lifted != 0 {
+		t.Errorf("got %+v, %v", told, err)
+	}
+	if err := r.ask("logins", LoginsRequest{Lift: "127.0.0.1"}, &told); err != nil || told.Lifted != 1 || len(told.Slowed) != 0 {
+		t.Errorf("got %+v, %v", told, err)
+	}
+	if err := r.ask("logins", LoginsRequest{Lift: "ann"}, nil); err == nil || err.Error() != "'ann' is no IP address" {
+		t.Errorf("got %v", err)
+	}
+	watch := r.connect(port, "v5 id=watch clean username=ann password=secret", "...")
+	watch.SendText("SUBSCRIBE 1 $SYS/broker/logins/#")
+	awaitFigures(t, watch, map[string]string{
+		"$SYS/broker/logins/failed": "6", "$SYS/broker/logins/delayed": "1", "$SYS/broker/logins/succeeded": "1", "$SYS/broker/logins/slowed": "0",
+	})
 }
 
 // leave disconnects, and returns when the broker has noticed.

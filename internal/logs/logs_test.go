@@ -24,6 +24,11 @@ func TestLines(t *testing.T) {
 		want    string
 	}{
 		{slog.LevelInfo, msgAccepted, []any{"remote", me, "listener", "[::]:1883"}, "New connection from 192.168.1.9:50000 on port 1883."},
+		{
+			slog.LevelWarn, msgSlowed,
+			[]any{"remote", me, "source", "192.168.1.9", "user", "ann", "failures", 6, "delay", 2 * time.Second},
+			"Warning: Logins slowed down: 6 failed logins from 192.168.1.9:50000 as user 'ann', the next one waits for 2s.",
+		},
 		{slog.LevelInfo, msgAccepted, []any{"remote", "[::1]:50000", "listener", "[::1]:1883"}, "New connection from ::1:50000 on port 1883."},
 		{
 			slog.LevelInfo, msgConnected,

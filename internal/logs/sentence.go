@@ -45,6 +45,7 @@ const (
 	msgRejected      = "connection rejected"
 	msgDropped       = "privileges dropped"
 	msgRoot          = "running as root"
+	msgSlowed        = "logins slowed down"
 	msgNoFile        = "log file not opened"
 
 	// The log's own.
@@ -140,6 +141,10 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		return append(appendPlace(append(b, "Connections are accepted again on "...), a), '.')
 	case msgRejected:
 		return appendRejected(b, a)
+	case msgSlowed:
+		b = appendRemote(append(b, "Logins slowed down: "+a.text("failures")+" failed logins from "...), a)
+		b = append(appendText(append(b, " as user '"...), a.text("user")), '\'')
+		return append(b, ", the next one waits for "+a.text("delay")+"."...)
 	case msgDropped:
 		return append(appendText(append(b, "Running as "...), a.text("identity")), '.')
 	case msgRoot:

@@ -21,6 +21,7 @@ type Sample struct {
 	Files       int // that are open, sockets too; zero where the system does not say
 	MostFiles   int // that may be open; zero: nobody knows
 	Store       Store
+	Logins      Logins
 }
 
 // Sampler takes samples of a broker and of this process.
@@ -36,13 +37,17 @@ type Sampler struct {
 type SamplerOptions struct {
 	Broker    *broker.Broker
 	MostFiles int          // that may be open; zero: nobody knows
-	Store     func() Store // nil: the broker has none
+	Store     func() Store  // nil: the broker has none
+	Logins    func() Logins // nil: nobody counts them
 }
 
 // NewSampler returns a Sampler whose time begins now.
 func NewSampler(o SamplerOptions) *Sampler {
 	if o.Store == nil {
 		o.Store = func() Store { return Store{Condition: NoStore} }
+	}
+	if o.Logins == nil {
+		o.Logins = func() Logins { return Logins{} }
 	}
 	return &Sampler{options: o, started: time.Now()}
 }
@@ -54,7 +59,7 @@ func (s *Sampler) Sample() Sample {
 	sample := Sample{
 		Stats: s.options.Broker.Stats(), Uptime: time.Since(s.started), Heap: memory[0].Value.Uint64(), Memory: memory[1].Value.Uint64(),
 		Goroutines: runtime.NumGoroutine(), Files: openFiles(), MostFiles: s.options.MostFiles,
-		Store: s.options.Store(),
+		Store: s.options.Store(), Logins: s.options.Logins(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

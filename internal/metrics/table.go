@@ -36,7 +36,7 @@ type Row struct {
 func Rows() []Row { return table }
 
 // table has the rows in the order in which they are published.
-var table = slices.Concat(mosquitto, packets(), ours, stored)
+var table = slices.Concat(mosquitto, packets(), ours, loggedIn, stored)
 
 // mosquitto are the figures that Mosquitto has.
 var mosquitto = []Row{
