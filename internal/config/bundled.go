@@ -10,6 +10,7 @@ import (
 // files: each is the same as a word, and has an option like it.
 var bundled = map[string]string{
 	"mosquitto_password_file.so": "password_file",
+	"mosquitto_acl_file.so":      "acl_file",
 }
 
 // fileName is the last part of the path of a plugin, which knows it anywhere.
@@ -25,15 +26,13 @@ func unknownPlugin(w *Word, p *Plugin) *Problem {
 	case "mosquitto_dynamic_security.so":
 		problem.Text = "The plugin 'mosquitto_dynamic_security.so' is not supported yet."
 		problem.Remedy = "Until it is, users come with 'password_file' and rights with 'acl_file'."
-	case "mosquitto_acl_file.so":
-		problem.Remedy = "Write 'acl_file PATH' instead: it is the same."
 	case "mosquitto_persist_sqlite.so":
 		problem.Remedy = "Write 'persistence true' instead: it keeps everything on disk."
 	case "mosquitto_sparkplug_aware.so":
 		problem.Text = "The plugin 'mosquitto_sparkplug_aware.so' is not supported yet."
 		problem.Remedy = "The broker runs without the line, and then serves Sparkplug like any other messages."
 	default:
-		problem.Remedy = "This program runs no plugins in C; that of Mosquitto for password files is built in. Without the line the broker would not do what it asks for."
+		problem.Remedy = "This program runs no plugins in C; those of Mosquitto for password files and access rules are built in. Without the line the broker would not do what it asks for."
 	}
 	return problem
 }
@@ -71,6 +70,25 @@ func (f *SecurityFile) Problem(text, remedy string) *Problem {
 // plugins first, in their order.
 func (c *Config) PasswordFilesOn(l *Listener) []SecurityFile {
 	return c.securityFiles(l, "password_file", c.SecurityOn(l).PasswordFile)
+}
+
+// ACLFileOn is the file of what the clients of l may do; nil: there is none.
+func (c *Config) ACLFileOn(l *Listener) *SecurityFile {
+	if files := c.securityFiles(l, "acl_file", c.SecurityOn(l).ACLFile); len(files) > 0 {
+		return &files[0]
+	}
+	return nil
+}
+
+// checkRights is the problem of a listener with several files of rules: what one
+// denies, another could allow.
+func (c *Config) checkRights(l *Listener) *Problem {
+	files := c.securityFiles(l, "acl_file", c.SecurityOn(l).ACLFile)
+	if len(files) < 2 {
+		return nil
+	}
+	return files[1].Problem(fmt.Sprintf("There are two files of access rules for %v: '%s' and '%s'.", l, clean(files[0].Path), clean(files[1].Path)),
+		"Write all rules into one of them.")
 }
 
 // securityFiles are the files of a word and of the plugins that do the same.

@@ -20,6 +20,7 @@ func (p *parser) finish() {
 		p.report(at(checkSocket(l), l.File, l.Line))
 		p.report(at(checkTLS(l), l.File, l.Line))
 		p.report(at(checkProxy(l), l.File, l.Line))
+		p.report(c.checkRights(l))
 	}
 	p.report(p.homeless())
 	p.report(c.lossy())

@@ -79,7 +79,7 @@ func (l *linter) pointless() {
 	l.pointlessIf(!c.Log.Dests.Syslog, nil, "there is no 'log_dest syslog'", "Remove the line, or add that one.", "log_facility")
 	l.pointlessIf(!c.Log.Timestamp, nil, "'log_timestamp' is false", "Remove the line.", "log_timestamp_format")
 	l.pointlessIf(!c.Persistence && !l.hasPlugins(), nil, "'persistence' is false", "Write 'persistence true', or remove the line.", "persistence_file", "persistence_location", "persistence_sync")
-	l.pointlessIf(c.ACLMode == "warn" && !slices.ContainsFunc(c.Listeners, func(o *Listener) bool { return c.SecurityOn(o).ACLFile != "" }), nil,
+	l.pointlessIf(c.ACLMode == "warn" && !slices.ContainsFunc(c.Listeners, func(o *Listener) bool { return c.ACLFileOn(o) != nil }), nil,
 		"there is no 'acl_file'", "Remove the line, or name the file.", "acl_mode")
 	d := c.Log.Dests
 	others := d.Stdout || d.Stderr || d.Syslog || d.Topic || d.File != "" || d.Journal || d.DLT || d.Android

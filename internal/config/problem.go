@@ -89,21 +89,6 @@ func (p *Problem) where() string {
 	return place{p.File, p.Line}.String()
 }
 
-// Unusable is the problem of a security word of a listener whose value names what
-// cannot be used.
-func (c *Config) Unusable(word string, l *Listener, text, remedy string) *Problem {
-	var owner any
-	if c.PerListenerSettings {
-		owner = &l.Security
-	}
-	at := c.places[given{Find(word), owner}]
-	p := &Problem{Class: Wrong, File: at.file, Line: at.line, Word: word, Text: text, Remedy: remedy}
-	if at.file == environment {
-		p.Word = variableOf(word)
-	}
-	return p
-}
-
 // Problems are all there is to say about a configuration.
 type Problems []*Problem
 

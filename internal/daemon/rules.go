@@ -33,14 +33,15 @@ func readRules(c *config.Config) (map[string]*aclFile, config.Problems) {
 	files := make(map[string]*aclFile)
 	var problems config.Problems
 	for _, l := range c.Listeners {
-		name := aclFileOn(c, l)
-		if name == "" || files[name] != nil {
+		file := aclFileOn(c, l)
+		if file == nil || files[file.Path] != nil {
 			continue
 		}
+		name := file.Path
 		files[name] = &aclFile{}
 		text, err := read(name)
 		if err != nil {
-			problems = append(problems, c.Unusable("acl_file", l, fmt.Sprintf("Unable to open acl_file \"%s\".", name), err.Error()))
+			problems = append(problems, file.Problem(fmt.Sprintf("Unable to open acl_file \"%s\".", name), err.Error()))
 			continue
 		}
 		rules, err := acl.Parse(name, text)
@@ -53,12 +54,12 @@ func readRules(c *config.Config) (map[string]*aclFile, config.Problems) {
 	return files, nil
 }
 
-// aclFileOn is the file of rules for the clients of l; empty: there is none.
-func aclFileOn(c *config.Config, l *config.Listener) string {
+// aclFileOn is the file of rules for the clients of l; nil: there is none.
+func aclFileOn(c *config.Config, l *config.Listener) *config.SecurityFile {
 	if l.Protocol == httpAPI {
-		return ""
+		return nil
 	}
-	return c.SecurityOn(l).ACLFile
+	return c.ACLFileOn(l)
 }
 
 // problemsOfRules are what package acl says of a file, as problems of the
@@ -80,8 +81,8 @@ func aclProblem(class config.Class, p *acl.Problem) *config.Problem {
 
 // rulesOn are the rules for the clients of l; nil: there are none.
 func (g *guards) rulesOn(l *config.Listener) *acl.Rules {
-	if f := g.acl[aclFileOn(g.config, l)]; f != nil {
-		return f.rules
+	if f := aclFileOn(g.config, l); f != nil {
+		return g.acl[f.Path].rules
 	}
 	return nil
 }

@@ -189,14 +189,31 @@ func TestReloadUsers(t *testing.T) {
 	ann.Expect("DISCONNECT 0x87 ...")
 }
 
-// ask asks the console.
-func (r *reloadable) ask(name string, in, out any) error {
+// The plugin for access rules is the same as acl_file, and denies what they do.
+func TestPluginOfRules(t *testing.T) {
+	t.Parallel()
+	users, rules := newUsersFile(t, "ann:secret"), newACLFiles(t).write("acl", "user ann\ntopic write yes\n")
+	port := freePorts(t, 1)[0]
+	text := fmt.Sprintf("listener %d 127.0.0.1\nplugin mosquitto_acl_file.so\nplugin_opt_acl_file %s\nplugin mosquitto_password_file.so\nplugin_opt_password_file %s\n", port, rules, users.path)
+	r := startReloadable(t, text)
+	c := r.connect(port, "v5 id=c clean username=ann password=secret", "...")
+	c.SendText("PUBLISH 1 yes qos=1 x", "PUBLISH 2 no qos=1 x")
+	c.Expect("PUBACK 1 0x10", "PUBACK 2 0x87")
+	r.connect(port, "v5 id=d clean", "0x87 ...").Closed()
+	err := startConfig(t, parse(t, strings.Replace(text, rules, "/nowhere/acl", 1))).result(t)
+	if want := "Unable to open acl_file \"/nowhere/acl\".\nError found at a.conf:2."; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// askLogins asks the console whose logins are slowed down.
+func (r *reloadable) askLogins(in, out any) error {
 	r.t.Helper()
 	found, err := console.Find(r.dir)
 	if err != nil || len(found) != 1 {
 		r.t.Fatalf("%d brokers, %v", len(found), err)
 	}
-	return found[0].Call(r.t.Context(), name, in, out)
+	return found[0].Call(r.t.Context(), "logins", in, out)
 }
 
 // Who has to wait because of failed logins is seen in the figures, in the log,
@@ -214,20 +231,20 @@ func TestSlowedLogins(t *testing.T) {
 	r.wait(t, "Client c4 [127.0.0.1:")
 	r.wait(t, "] disconnected: not authorised.\n")
 	var told Logins
-	if err := r.ask("logins", nil, &told); err != nil || len(told.Slowed) > 1 || told.Lifted != 0 {
+	if err := r.askLogins(nil, &told); err != nil || len(told.Slowed) > 1 || told.Lifted != 0 {
 		t.Errorf("got %+v, %v", told, err)
 	}
 	r.connect(port, "v5 id=c username=ann password=guess", "0x87 ...").Closed() // a second later; the next waits for two
-	if err := r.ask("logins", LoginsRequest{}, &told); err != nil || len(told.Slowed) != 1 || told.Slowed[0].User != "ann" || told.Slowed[0].Address != "127.0.0.1" || told.Slowed[0].Failures != 6 {
+	if err := r.askLogins(LoginsRequest{}, &told); err != nil || len(told.Slowed) != 1 || told.Slowed[0].User != "ann" || told.Slowed[0].Address != "127.0.0.1" || told.Slowed[0].Failures != 6 {
 		t.Errorf("got %+v, %v", told, err)
 	}
-	if err := r.ask("logins", LoginsRequest{Lift: "192.0.2.1"}, &told); err != nil || told.Lifted != 0 {
+	if err := r.askLogins(LoginsRequest{Lift: "192.0.2.1"}, &told); err != nil || told.Lifted != 0 {
 		t.Errorf("got %+v, %v", told, err)
 	}
-	if err := r.ask("logins", LoginsRequest{Lift: "127.0.0.1"}, &told); err != nil || told.Lifted != 1 || len(told.Slowed) != 0 {
+	if err := r.askLogins(LoginsRequest{Lift: "127.0.0.1"}, &told); err != nil || told.Lifted != 1 || len(told.Slowed) != 0 {
 		t.Errorf("got %+v, %v", told, err)
 	}
-	if err := r.ask("logins", LoginsRequest{Lift: "ann"}, nil); err == nil || err.Error() != "'ann' is no IP address" {
+	if err := r.askLogins(LoginsRequest{Lift: "ann"}, nil); err == nil || err.Error() != "'ann' is no IP address" {
 		t.Errorf("got %v", err)
 	}
 	watch := r.connect(port, "v5 id=watch clean username=ann password=secret", "...")

@@ -36,7 +36,7 @@ type Sampler struct {
 // SamplerOptions say what samples are taken of.
 type SamplerOptions struct {
 	Broker    *broker.Broker
-	MostFiles int          // that may be open; zero: nobody knows
+	MostFiles int           // that may be open; zero: nobody knows
 	Store     func() Store  // nil: the broker has none
 	Logins    func() Logins // nil: nobody counts them
 }

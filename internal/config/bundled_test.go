@@ -1,0 +1,66 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPlugins(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, text, refusal, problem, users, rights string }{
+		{"users", "listener 1\nplugin /usr/lib/mosquitto_password_file.so\nplugin_opt_password_file /etc/u", "", "", "/etc/u", ""},
+		{"rights", "listener 1\nplugin mosquitto_acl_file.so\nplugin_opt_acl_file /etc/a", "", "", "", "/etc/a"},
+		{"old names", "listener 1\nauth_plugin mosquitto_acl_file.so\nauth_opt_acl_file /etc/a", "", "", "", "/etc/a"},
+		{"both", "plugin mosquitto_acl_file.so\nplugin_opt_acl_file /a\nplugin mosquitto_password_file.so\nplugin_opt_password_file /u\nlistener 1\npassword_file /u2", "", "", "/u /u2", "/a"},
+		{"the same file twice", "listener 1\npassword_file /u\nacl_file /a\nplugin mosquitto_acl_file.so\nplugin_opt_acl_file /a\nplugin mosquitto_password_file.so\nplugin_opt_password_file /u", "", "", "/u", "/a"},
+		{"two files of rights", "listener 1\nacl_file /a\nplugin mosquitto_acl_file.so\nplugin_opt_acl_file /b", "", "There are two files of access rules for port 1: '/b' and '/a'.\nError found at a.conf:2.", "", ""},
+		{"no file", "listener 1\nplugin mosquitto_acl_file.so", "", "The plugin 'mosquitto_acl_file.so' requires plugin_opt_acl_file.\nError found at a.conf:2.", "", ""},
+		{"not of this listener", "per_listener_settings true\nlistener 2\nplugin mosquitto_password_file.so\nplugin_opt_password_file /u\nlistener 1", "", "", "", ""},
+		{"not used", "plugin_load x mosquitto_password_file.so\nplugin_opt_password_file /u\nlistener 1", "", "", "", ""},
+		{"used", "plugin_load x mosquitto_password_file.so\nplugin_opt_password_file /u\nlistener 1\nplugin_use x", "", "", "/u", ""},
+		{"global", "per_listener_settings true\nglobal_plugin mosquitto_password_file.so\nplugin_opt_password_file /u\nlistener 2\nlistener 1", "", "", "/u", ""},
+		{"another", "listener 1\nplugin /opt/go-auth.so", "The plugin '/opt/go-auth.so' is not supported. This program runs no plugins in C", "", "", ""},
+		{"another with a name like one", "listener 1\nplugin /opt/my_mosquitto_password_file.so", "my_mosquitto_password_file.so' is not supported.", "", "", ""},
+		{"dynamic security", "listener 1\nplugin mosquitto_dynamic_security.so", "is not supported yet", "", "", ""},
+		{"SQLite", "listener 1\nplugin mosquitto_persist_sqlite.so", "Write 'persistence true' instead", "", "", ""},
+		{"loaded", "plugin_load x /opt/go-auth.so\nlistener 1", "'/opt/go-auth.so' is not supported", "", "", ""},
+		{"global and another", "global_plugin /opt/go-auth.so\nlistener 1", "'/opt/go-auth.so' is not supported", "", "", ""},
+	} {
+		c, err := Load(Source{File: "a.conf", Read: func(string) ([]byte, error) { return []byte(test.text), nil }})
+		if test.problem != "" {
+			if err == nil || !strings.HasPrefix(err.Error(), test.problem) {
+				t.Errorf("%s: got %v, want %s", test.name, err, test.problem)
+			}
+			continue
+		}
+		if got := c.Refusals.Error(); got == "" != (test.refusal == "") || !strings.Contains(c.sentences(), test.refusal) {
+			t.Errorf("%s: got the refusals %q, want %s", test.name, got, test.refusal)
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		l := c.Listeners[len(c.Listeners)-1]
+		var users []string
+		for _, f := range c.PasswordFilesOn(l) {
+			users = append(users, f.Path)
+		}
+		rights := ""
+		if f := c.ACLFileOn(l); f != nil {
+			rights = f.Path
+		}
+		if got := strings.Join(users, " "); got != test.users || rights != test.rights {
+			t.Errorf("%s: got users of %q and rights of %q, want %q and %q", test.name, got, rights, test.users, test.rights)
+		}
+	}
+}
+
+// sentences are the refusals, each in a line.
+func (c *Config) sentences() string {
+	var all []string
+	for _, r := range c.Refusals {
+		all = append(all, r.Sentence())
+	}
+	return strings.Join(all, "\n")
+}
