@@ -121,14 +121,18 @@ func (cl *client) authorize(a Action, topic string) error {
 	if a == Receive && cl.ownerless() {
 		return nil
 	}
-	auth := cl.broker.options().Authorizer
-	if l := cl.listener.Load(); l != nil {
-		auth = l.rules.Load().Authorizer
-	}
+	auth := cl.authorizer()
 	if auth == nil || cl.inline != nil {
 		return nil
 	}
 	return auth.Authorize((*Client)(cl), a, topic)
+}
+
+func (cl *client) authorizer() Authorizer {
+	if l := cl.listener.Load(); l != nil {
+		return l.rules.Load().Authorizer
+	}
+	return cl.broker.options().Authorizer
 }
 
 // deliver hands a message to the client: the one way there is. It reports what

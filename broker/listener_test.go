@@ -247,3 +247,26 @@ func TestListenerAuthorizer(t *testing.T) {
 		d.connect(h, "v5 id=w2 will-topic=no/will will-payload=x clean", "0x87").Closed()
 	})
 }
+
+// keeper is an Authorizer that lets nobody end a subscription to "keep".
+type keeper struct{ denials }
+
+func (*keeper) AuthorizeUnsubscribe(_ *Client, filter string) error {
+	if filter == "keep" {
+		return packet.NotAuthorized
+	}
+	return nil
+}
+
+func TestAuthorizeUnsubscribe(t *testing.T) {
+	t.Parallel()
+	inHouse(t, Options{Authorizer: &keeper{}}, func(h *house) {
+		c := h.subscriber("v5 id=c", "keep let")
+		c.SendText("UNSUBSCRIBE 2 let keep none")
+		c.Expect("UNSUBACK 2 0 0x87 0x11")
+		h.Publish(&packet.Message{Topic: "keep", Payload: []byte("x")})
+		h.Publish(&packet.Message{Topic: "let", Payload: []byte("x")})
+		c.Expect("PUBLISH keep x")
+		c.Silent()
+	})
+}

@@ -57,6 +57,14 @@ type Authorizer interface {
 	Authorize(c *Client, a Action, topic string) error
 }
 
+// UnsubscriptionAuthorizer is an Authorizer that is also asked whether a client
+// may end a subscription. Others let it.
+type UnsubscriptionAuthorizer interface {
+	Authorizer
+	// AuthorizeUnsubscribe returns nil to allow, as Authorize does.
+	AuthorizeUnsubscribe(c *Client, filter string) error
+}
+
 // Action is what a client wants to do.
 type Action byte
 

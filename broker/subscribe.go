@@ -203,6 +203,7 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 	if err != nil {
 		return err
 	}
+	c.authorizeUnsubscribe(filters, ack)
 	if err := c.storeUnsubscribed(s, filters); err != nil {
 		c.broker.options().Logger.Warn("unsubscription was not stored", "client", c.client.id, "err", err)
 		if c.version != packet.V5 {
@@ -215,6 +216,9 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 		return nil
 	}
 	for i, filter := range filters {
+		if filter == "" {
+			continue // it is refused
+		}
 		if !c.client.current(c) {
 			return packet.SessionTakenOver
 		}
@@ -230,6 +234,21 @@ func (c *conn) handleUnsubscribe(s *scratch, p *packet.Unsubscribe) error {
 	}
 	c.reply(s, ack)
 	return nil
+}
+
+// authorizeUnsubscribe refuses those that must stay subscribed to: what is left
+// of them is empty.
+func (c *conn) authorizeUnsubscribe(filters []string, ack *packet.Unsuback) {
+	auth, ok := c.client.authorizer().(UnsubscriptionAuthorizer)
+	if !ok {
+		return
+	}
+	for i, filter := range filters {
+		if err := auth.AuthorizeUnsubscribe((*Client)(c.client), filter); err != nil {
+			c.broker.options().Logger.Debug("unsubscription was refused", "client", c.client.id, "filter", filter, "err", err)
+			ack.ReasonCodes[i], filters[i] = reasonOf(withReason(err, packet.NotAuthorized)).In(packet.UNSUBACK), ""
+		}
+	}
 }
 
 // mounted are filters with the mount point; one that is malformed is an error.
