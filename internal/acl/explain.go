@@ -31,8 +31,12 @@ const (
 	Allows
 )
 
-func (o Outcome) String() string {
-	return [...]string{"does not match", "matches, but does not say so", "does not hold for this name", "denies", "allows"}[o]
+// String is what the rule says of the question.
+func (s Step) String() string {
+	if s.Outcome == OtherWay {
+		return "matches, but allows only " + s.Rule.Access.String()
+	}
+	return [...]string{Other: "does not match", PassedOver: "does not hold for this client", Denies: "denies", Allows: "allows"}[s.Outcome]
 }
 
 // Explain decides as Decide does, rule by rule and slowly.

@@ -230,3 +230,6 @@ func (r *Rules) block(user string) *list {
 	}
 	return l
 }
+
+// Knows reports whether the file has a block of a user.
+func (r *Rules) Knows(user string) bool { return r.users[user] != nil }

@@ -52,6 +52,8 @@ func commands() []command {
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
+		{"explain", func() *flags.Command { return rightsTable(&rightsOptions{}) }, explainRights},
+		{"acl", func() *flags.Command { return aclTable(&aclOptions{}) }, acl},
 		{"reload", func() *flags.Command { return reloadTable(&brokerOptions{}) }, reload},
 		{"logins", func() *flags.Command { return loginsTable(&loginsOptions{}) }, logins},
 		{"signal", func() *flags.Command { return signalTable(&signalOptions{}) }, sendSignal},

@@ -29,8 +29,10 @@ func (d *daemon) serveConsole(l net.Listener) (stop func()) {
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		_ = console.Serve(l, map[string]console.Handler{
-			"reload": d.handleReload,
-			"logins": d.handleLogins,
+			"reload":      d.handleReload,
+			"logins":      d.handleLogins,
+			"explain":     d.handleExplain,
+			"acl-suggest": d.handleSuggest,
 		}) // it ends when l is closed
 	})
 	return func() {
