@@ -56,7 +56,7 @@ func TestRealConfigurations(t *testing.T) {
 					t.Errorf("check: status %d", status)
 				}
 				status, _, stderr := run(t, zancudo, "-c", s.file)
-				if status != 3 || !strings.Contains(stderr, "not supported yet") {
+				if status != 3 || !strings.Contains(stderr, "not supported") {
 					t.Errorf("status %d\n%s", status, stderr)
 				}
 				t.Log("asks for what is not supported yet")

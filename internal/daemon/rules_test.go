@@ -175,3 +175,27 @@ func TestDiagnoseRules(t *testing.T) {
 		t.Errorf("got %v", problems)
 	}
 }
+
+// Mosquitto's plugin for rules is known by the name of its file.
+func TestRulesOfAPlugin(t *testing.T) {
+	t.Parallel()
+	files := newACLFiles(t)
+	a := files.write("a", "topic write a\n")
+	base := "allow_anonymous true\nlistener " + strconv.Itoa(freePorts(t, 1)[0]) + " 127.0.0.1\n"
+	for name, text := range map[string]string{
+		"plugin":             base + "plugin /usr/lib/mosquitto_acl_file.so\nplugin_opt_acl_file " + a + "\n",
+		"global":             "per_listener_settings true\nglobal_plugin mosquitto_acl_file.so\nplugin_opt_acl_file " + a + "\nlistener 1 127.0.0.1\nallow_anonymous true\n",
+		"loaded":             "plugin_load rules mosquitto_acl_file.so\nplugin_opt_acl_file " + a + "\n" + base + "plugin_use rules\n",
+		"the same as a word": base + "plugin mosquitto_acl_file.so\nplugin_opt_acl_file " + a + "\nacl_file " + a + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conf := parse(t, text)
+			conf.Listeners[0].Port = config.DefaultPort
+			r := startConfig(t, conf)
+			c := r.dial(t)
+			c.SendText("CONNECT v5 id=c clean", "PUBLISH 1 a qos=1 x", "PUBLISH 2 b qos=1 x")
+			c.Expect("CONNACK ...", "PUBACK 1 0x10", "PUBACK 2 0x87")
+		})
+	}
+}
