@@ -118,8 +118,32 @@ func (b *Broker) accept(n net.Conn, l *Listener) {
 	}
 	c.socket.open(c)
 	b.clock.Set(&c.alarm, now().Add(b.options().ConnectTimeout))
-	go c.serve()
+	go c.begin()
 }
+
+// handshaker is a connection that has something to settle before its first byte.
+type handshaker interface{ Handshake() error }
+
+// begin serves a connection from its first byte on.
+func (c *conn) begin() {
+	h, ok := c.net.(handshaker)
+	if !ok {
+		c.serve()
+		return
+	}
+	if err := h.Handshake(); err != nil {
+		c.finish(&handshakeError{err})
+		return
+	}
+	c.greet()
+	go c.serve() // the stack has grown
+}
+
+// handshakeError is why a connection never came to speak MQTT. It has been told.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return "handshake: " + e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
 
 // Publish routes a message as if a client had sent it, past authorization and
 // interceptors. The message belongs to the broker from now on.

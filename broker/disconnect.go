@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/zancudomq/zancudo/packet"
@@ -124,6 +125,10 @@ func (c *conn) sayGoodbye(p *packet.Disconnect) {
 // answer cannot be written changes nothing.
 func (c *conn) refuse(err error) {
 	b := c.broker
+	if h, told := errors.AsType[*handshakeError](err); told && h.err != io.EOF { //nolint:errorlint // a wrapped one comes after bytes
+		b.stats.Refused.Add(1)
+		return
+	}
 	if gone(err) || errors.Is(err, errDisconnected) {
 		b.stats.Unfinished.Add(1)
 		if c.arrival != nil && !c.arrival.heard {
@@ -131,8 +136,8 @@ func (c *conn) refuse(err error) {
 		}
 		return
 	}
-	c.greet() // what went wrong may be no byte that came, but TLS
 	b.stats.Refused.Add(1)
+	c.greet()
 	reason := reasonOf(err)
 	c.logRefused(reason, err)
 	switch {

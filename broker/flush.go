@@ -89,7 +89,7 @@ func flushAll(conns []*conn) {
 // flush writes what waits without blocking. The caller has claimed c.
 func (c *conn) flush() {
 	defer c.rescue()
-	if c.socket.raw == nil {
+	if !c.socket.plain() {
 		c.leave(nil, nil)
 		return
 	}

@@ -127,6 +127,20 @@ func (l *Listener) Disconnect(why error) {
 	kickAll(conns, why)
 }
 
+// Expel ends those of the connections that have come by the listener for which f
+// returns an error, as Close does with each.
+func (l *Listener) Expel(f func(net.Conn) error) {
+	b := l.broker
+	b.mu.Lock()
+	conns := b.life.by(l)
+	b.mu.Unlock()
+	for _, c := range conns {
+		if why := f(c.net); why != nil {
+			kickAll([]*conn{c}, why)
+		}
+	}
+}
+
 func kickAll(conns []*conn, why error) {
 	if why == nil {
 		why = packet.AdministrativeAction

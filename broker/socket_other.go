@@ -13,6 +13,8 @@ type socket struct{ raw syscall.RawConn }
 
 func (s *socket) open(*conn) {}
 
+func (s *socket) plain() bool { return false }
+
 func (c *conn) behind() bool { return false }
 
 func (s *socket) read(*conn) (int, error) { return 0, errors.ErrUnsupported }

@@ -14,24 +14,37 @@ type socket struct {
 	raw      syscall.RawConn
 	readable func(fd uintptr) bool
 	writable func(fd uintptr) bool
+	sealed   sealed // nil: the bytes are those of the socket
 
 	pending      []byte // being written
 	writtenBytes int
 	writeErr     syscall.Errno
 	readBytes    int
-	readErr      syscall.Errno
+	readErr      error
 }
 
 // plain is a connection whose bytes are those of the socket that it wraps.
 type plain interface{ PlainSocket() net.Conn }
+
+// sealed is a connection whose bytes are not those of its socket, as one with
+// TLS, but which can be read without waiting while the socket is held. The error
+// is syscall.EAGAIN, by itself, when there is nothing to read.
+type sealed interface {
+	Socket() net.Conn
+	ReadSocket(fd uintptr, b []byte) (int, error)
+}
 
 // open takes over the socket of c. Other types of connections, though they
 // may wrap a socket, must be read through their own methods.
 func (s *socket) open(c *conn) {
 	var err error
 	n := c.net
-	if wrapped, ok := n.(plain); ok {
+	switch wrapped := n.(type) {
+	case plain:
 		n = wrapped.PlainSocket()
+	case sealed:
+		s.sealed = wrapped
+		n = wrapped.Socket()
 	}
 	switch n := n.(type) {
 	case *net.TCPConn:
@@ -52,11 +65,11 @@ func (s *socket) read(c *conn) (int, error) {
 	if err := s.raw.Read(s.readable); err != nil {
 		return 0, err
 	}
-	if s.readErr != 0 {
-		return 0, s.readErr
-	}
-	return s.readBytes, nil
+	return s.readBytes, s.readErr
 }
+
+// plain reports whether the socket may be written as it is.
+func (s *socket) plain() bool { return s.raw != nil && s.sealed == nil }
 
 // onReadable reads once. It returns false to be called again when there is
 // something to read, and keeps nothing borrowed until then.
@@ -64,10 +77,13 @@ func (c *conn) onReadable(fd uintptr) bool {
 	s := &c.socket
 	c.handling.Store(true) // before there are bytes that behind cannot see
 	for {
-		n, err := syscall.Read(int(fd), c.space())
-		s.readBytes, s.readErr = n, errno(err)
+		if s.sealed != nil {
+			s.readBytes, s.readErr = s.sealed.ReadSocket(fd, c.space())
+		} else {
+			s.readBytes, s.readErr = syscall.Read(int(fd), c.space())
+		}
 		switch s.readErr {
-		case syscall.EINTR:
+		case syscall.EINTR: //nolint:errorlint // package syscall returns the number itself
 			continue
 		case syscall.EAGAIN:
 			if c.scratch != nil {
