@@ -91,6 +91,7 @@ var plan = []room{
 	{dir: "internal/mqtttest", floor: testFloor},
 	{dir: "internal/history", floor: testFloor}, // what clients saw, and the invariants
 	{dir: "internal/proctest", floor: testFloor},
+	{dir: "internal/certtest", floor: testFloor}, // certificates
 	{dir: "test/interop", floor: testFloor}, // other people's clients
 	{dir: "internal/spec", floor: testFloor},
 }
