@@ -59,6 +59,7 @@ var plan = []room{
 	{dir: "internal/bridge", floor: 3, doors: []string{"internal/client"}},
 	{dir: "internal/client", floor: 3},
 	{dir: "internal/dial", floor: 3, doors: []string{"internal/ws", "internal/psk"}},
+	{dir: "internal/trust", floor: 3},                                                                       // certificates of listeners, and what they ask of clients
 	{dir: "internal/psk", floor: 3},                                                                         // TLS with pre-shared keys
 	{dir: "internal/doctor", floor: 3, doors: []string{"internal/dial", "internal/client", "internal/psk"}}, // goes the way of a client
 	{dir: "internal/bench", floor: 3},                                                                       // the load generator
@@ -92,7 +93,7 @@ var plan = []room{
 	{dir: "internal/history", floor: testFloor}, // what clients saw, and the invariants
 	{dir: "internal/proctest", floor: testFloor},
 	{dir: "internal/certtest", floor: testFloor}, // certificates
-	{dir: "test/interop", floor: testFloor}, // other people's clients
+	{dir: "test/interop", floor: testFloor},      // other people's clients
 	{dir: "internal/spec", floor: testFloor},
 }
 
