@@ -1,11 +1,13 @@
 // Package listen opens the sockets that a broker serves: of TCP, of unix
 // domain, those that systemd has opened already, and those behind a proxy that
-// says in a PROXY header whom it speaks for.
+// says in a PROXY header whom it speaks for. Secure puts TLS on top, whose
+// handshakes it bounds and explains.
 //
-// It knows neither MQTT nor TLS. What it returns are net.Listeners whose
+// It knows neither MQTT nor certificates. What it returns are net.Listeners whose
 // connections are a *net.TCPConn, a *net.UnixConn or, behind a proxy, a
 // *Proxied that gives its socket away, so that nothing stands between a
-// connection and its socket.
+// connection and its socket. With TLS they are a *Secured, which can be read
+// while somebody waits at the socket.
 //
 // Invariant: either all sockets that were asked for are open, or none is and
 // the error says what to do about it. A family of addresses that the machine

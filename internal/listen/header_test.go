@@ -34,8 +34,8 @@ var (
 	unix2 = append(append([]byte("/run/client"), make([]byte, 97)...), make([]byte, 108)...)
 )
 
-// tls is the field of a client with a verified certificate.
-func tls(client byte, verify uint32, more ...[]byte) []byte {
+// tlsField is the field of a client with a verified certificate.
+func tlsField(client byte, verify uint32, more ...[]byte) []byte {
 	return tlv(tlvTLS, append([][]byte{{client}, binary.BigEndian.AppendUint32(nil, verify)}, more...)...)
 }
 
@@ -76,12 +76,12 @@ func TestHeader(t *testing.T) {
 		{"v2 local", 2, v2(0x20, 0x00), Header{}},
 		{"v2 local, with what is passed over", 2, v2(0x20, 0x11, ends4, []byte{1}), Header{}},
 		{"v2 other fields", 2, v2(0x21, 0x11, ends4, tlv(0x04), tlv(0x05, []byte("id")), tlv(0xE0, []byte{0, 1})), Header{Source: source("192.0.2.5", 6275)}},
-		{"v2 tls", 2, v2(0x21, 0x11, ends4, tls(1, 1, version, cipher)), withTLS},
-		{"v2 tls with certificate", 2, v2(0x21, 0x11, ends4, tls(7, 0, version, name, cipher)), withName},
-		{"v2 tls, certificate of the session", 2, v2(0x21, 0x11, ends4, tls(5, 0, version, name, cipher)), withName},
-		{"v2 tls, name of a certificate that was not verified", 2, v2(0x21, 0x11, ends4, tls(7, 1, version, name, cipher)), withTLS},
-		{"v2 tls, name without a certificate", 2, v2(0x21, 0x11, ends4, tls(1, 0, version, name, cipher)), withTLS},
-		{"v2 no tls", 2, v2(0x21, 0x11, ends4, tls(0, 1)), Header{Source: source("192.0.2.5", 6275)}},
+		{"v2 tls", 2, v2(0x21, 0x11, ends4, tlsField(1, 1, version, cipher)), withTLS},
+		{"v2 tls with certificate", 2, v2(0x21, 0x11, ends4, tlsField(7, 0, version, name, cipher)), withName},
+		{"v2 tls, certificate of the session", 2, v2(0x21, 0x11, ends4, tlsField(5, 0, version, name, cipher)), withName},
+		{"v2 tls, name of a certificate that was not verified", 2, v2(0x21, 0x11, ends4, tlsField(7, 1, version, name, cipher)), withTLS},
+		{"v2 tls, name without a certificate", 2, v2(0x21, 0x11, ends4, tlsField(1, 0, version, name, cipher)), withTLS},
+		{"v2 no tls", 2, v2(0x21, 0x11, ends4, tlsField(0, 1)), Header{Source: source("192.0.2.5", 6275)}},
 		{"v2 checksum", 2, summed(v2(0x21, 0x11, ends4), 0), Header{Source: source("192.0.2.5", 6275)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,10 +147,10 @@ func TestCorruptHeader(t *testing.T) {
 		{"v2 field cut", 2, v2(0x21, 0x11, ends4, []byte{0x04, 0})},
 		{"v2 field longer than all", 2, v2(0x21, 0x11, ends4, []byte{0x04, 0, 9, 1})},
 		{"v2 tls cut", 2, v2(0x21, 0x11, ends4, tlv(tlvTLS, []byte{1, 0, 0}))},
-		{"v2 tls field cut", 2, v2(0x21, 0x11, ends4, tls(1, 0, []byte{tlvName, 0, 9, 'x'}))},
-		{"v2 name with a line", 2, v2(0x21, 0x11, ends4, tls(7, 0, tlv(tlvName, []byte("a\nb"))))},
-		{"v2 name that is no text", 2, v2(0x21, 0x11, ends4, tls(7, 0, tlv(tlvName, []byte("a\xff"))))},
-		{"v2 name without end", 2, v2(0x21, 0x11, ends4, tls(7, 0, tlv(tlvName, bytes.Repeat([]byte{'x'}, maxTLVString+1))))},
+		{"v2 tls field cut", 2, v2(0x21, 0x11, ends4, tlsField(1, 0, []byte{tlvName, 0, 9, 'x'}))},
+		{"v2 name with a line", 2, v2(0x21, 0x11, ends4, tlsField(7, 0, tlv(tlvName, []byte("a\nb"))))},
+		{"v2 name that is no text", 2, v2(0x21, 0x11, ends4, tlsField(7, 0, tlv(tlvName, []byte("a\xff"))))},
+		{"v2 name without end", 2, v2(0x21, 0x11, ends4, tlsField(7, 0, tlv(tlvName, bytes.Repeat([]byte{'x'}, maxTLVString+1))))},
 		{"v2 checksum", 2, summed(v2(0x21, 0x11, ends4), 1)},
 		{"v2 checksum of another size", 2, v2(0x21, 0x11, ends4, tlv(tlvCRC, []byte{1}))},
 	} {
@@ -182,7 +182,7 @@ func TestCorruptAtOnce(t *testing.T) {
 func FuzzHeader(f *testing.F) {
 	for _, text := range []string{
 		"PROXY TCP4 192.0.2.5 127.0.0.1 6275 1234\r\nrest", "PROXY UNKNOWN\r\n", v2(0x20, 0), v2(0x21, 0x11, ends4) + "rest",
-		v2(0x21, 0x21, ends6, tls(7, 0, tlv(tlvName, []byte("x")))), summed(v2(0x21, 0x31, unix2), 0),
+		v2(0x21, 0x21, ends6, tlsField(7, 0, tlv(tlvName, []byte("x")))), summed(v2(0x21, 0x31, unix2), 0),
 	} {
 		f.Add([]byte(text))
 	}

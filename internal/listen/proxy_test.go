@@ -88,7 +88,7 @@ func TestSilentProxies(t *testing.T) {
 
 func TestWhoIsRefused(t *testing.T) {
 	t.Parallel()
-	shown, bare := tls(7, 0, tlv(tlvName, []byte("sensor"))), tls(1, 1)
+	shown, bare := tlsField(7, 0, tlv(tlvName, []byte("sensor"))), tlsField(1, 1)
 	for _, tt := range []struct {
 		name   string
 		o      ProxyOptions
@@ -97,7 +97,7 @@ func TestWhoIsRefused(t *testing.T) {
 	}{
 		{"tls", ProxyOptions{RequireTLS: true}, v2(0x21, 0x11, ends4, bare), nil},
 		{"no tls", ProxyOptions{RequireTLS: true}, v2(0x21, 0x11, ends4), ErrNoTLS},
-		{"tls denied", ProxyOptions{RequireTLS: true}, v2(0x21, 0x11, ends4, tls(0, 1)), ErrNoTLS},
+		{"tls denied", ProxyOptions{RequireTLS: true}, v2(0x21, 0x11, ends4, tlsField(0, 1)), ErrNoTLS},
 		{"proxy itself", ProxyOptions{RequireTLS: true}, v2(0x20, 0), io.EOF},
 		{"somebody untold", ProxyOptions{RequireTLS: true}, v2(0x21, 0), io.EOF},
 		{"certificate", ProxyOptions{RequireCertificate: true}, v2(0x21, 0x11, ends4, shown), nil},
