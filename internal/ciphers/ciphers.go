@@ -43,6 +43,16 @@ func Parse(list string) (List, error) {
 	return b.list(), nil
 }
 
+// Name is what OpenSSL calls a suite.
+func Name(id uint16) string {
+	for _, s := range suites() {
+		if s.id == id {
+			return s.name
+		}
+	}
+	return fmt.Sprintf("0x%04X", id)
+}
+
 // ParseTLS13 reads a list of suites of TLS 1.3, separated by colons or commas.
 func ParseTLS13(list string) ([]uint16, error) {
 	var all []uint16

@@ -48,7 +48,7 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 
 // ofConnection reports whether a message says who connects or disconnects.
 func ofConnection(message string) bool {
-	return message == msgAccepted || message == msgConnected || message == msgDisconnected
+	return message == msgAccepted || message == msgNegotiated || message == msgConnected || message == msgDisconnected
 }
 
 // WithAttrs returns a handler that adds attributes to each line.

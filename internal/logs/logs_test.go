@@ -103,6 +103,23 @@ func TestLines(t *testing.T) {
 		{slog.LevelInfo, msgForbidden, []any{"client", "c", "action", "subscribe", "filter", "a/#", "err", "x"}, "Client c may not subscribe to 'a/#': x."},
 		{slog.LevelInfo, msgWouldForbid, []any{"client", "c", "action", "receive", "more", 7, "err", "x"}, "Client c would not be allowed to receive, 7 times more: x."},
 		{slog.LevelInfo, msgForbiddenMany, []any{"denials", 7}, "Other clients did 7 things that they may not."},
+		{
+			slog.LevelInfo, msgNegotiated,
+			[]any{"remote", me, "version", "TLSv1.3", "cipher", "TLS_AES_128_GCM_SHA256"},
+			"Connection from 192.168.1.9:50000 negotiated TLSv1.3 cipher TLS_AES_128_GCM_SHA256.",
+		},
+		{slog.LevelInfo, msgRenewed, []any{"listener", "port 8883"}, "New certificates are in use on port 8883."},
+		{
+			slog.LevelError, msgNotRenewed,
+			[]any{"listener", "port 8883", "err", "Unable to load 'x'."},
+			"Error: The files of TLS on port 8883 have changed and cannot be used; the old ones stay in use: Unable to load 'x'.",
+		},
+		{
+			slog.LevelWarn, msgEnding,
+			[]any{"word", "certfile", "text", "'/x.crt' of port 8883 ends in 7 days, on 2026-12-01."},
+			"Warning: The certfile '/x.crt' of port 8883 ends in 7 days, on 2026-12-01.",
+		},
+		{slog.LevelWarn, msgKeyLog, []any{"file", "/k"}, "Warning: What decrypts every connection with TLS is written to /k: whoever has that file can read them all."},
 		{LevelInformation, msgDropped, []any{"identity", "user nobody, uid 65534 and gid 65534"}, "Running as user nobody, uid 65534 and gid 65534."},
 		{slog.LevelInfo, msgAnonymous, []any{"listener", "[::]:1883"}, "Everybody who can reach it may use port 1883 (allow_anonymous true)."},
 		{slog.LevelWarn, msgConfiguration, []any{"text", "a.conf:3: 'user' is not supported yet."}, "Warning: a.conf:3: 'user' is not supported yet."},

@@ -47,6 +47,11 @@ const (
 	msgRoot          = "running as root"
 	msgSlowed        = "logins slowed down"
 	msgNoFile        = "log file not opened"
+	msgNegotiated    = "connection negotiated"
+	msgRenewed       = "certificates renewed"
+	msgNotRenewed    = "certificates not renewed"
+	msgEnding        = "certificate ends"
+	msgKeyLog        = "keys of connections are logged"
 
 	// The log's own.
 	msgReceived = "packet received"
@@ -149,12 +154,33 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		return append(appendText(append(b, "Running as "...), a.text("identity")), '.')
 	case msgRoot:
 		return append(b, "The broker should not be run as root: with 'user root' whoever gets into it owns the machine."...)
+	case msgNegotiated, msgRenewed, msgNotRenewed, msgEnding, msgKeyLog:
+		return appendTLS(b, message, a)
 	case msgCapacity:
 		return append(b, "Up to "+a.text("files")+" files and connections may be open at a time."...)
 	case msgSignal:
 		return append(b, "Signal '"+a.text("signal")+"' asks for what is not supported yet; nothing changes."...)
 	default:
 		return appendAny(b, message, a)
+	}
+}
+
+// appendTLS appends what a line about TLS says.
+func appendTLS(b []byte, message string, a attrs) []byte {
+	switch message {
+	case msgNegotiated:
+		b = append(append(appendRemote(append(b, "Connection from "...), a), " negotiated "...), a.text("version")...)
+		return append(append(append(b, " cipher "...), a.text("cipher")...), '.')
+	case msgRenewed:
+		return append(appendText(append(b, "New certificates are in use on "...), a.text("listener")), '.')
+	case msgNotRenewed:
+		b = appendText(append(appendText(append(b, "The files of TLS on "...), a.text("listener")), " have changed and cannot be used; the old ones stay in use: "...), a.text("err"))
+		return b
+	case msgEnding:
+		return appendText(append(appendText(append(b, "The "...), a.text("word")), ' '), a.text("text"))
+	default:
+		b = appendText(append(b, "What decrypts every connection with TLS is written to "...), a.text("file"))
+		return append(b, ": whoever has that file can read them all."...)
 	}
 }
 
