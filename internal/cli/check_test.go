@@ -26,7 +26,6 @@ func TestCheck(t *testing.T) {
 	users := write(t, "users", "ann:secret\n")
 	half := write(t, "half.conf", "listener 1883 127.0.0.1\npassword_file "+users+"\n")
 	lost := write(t, "lost.conf", "listener 1883 127.0.0.1\npassword_file /nowhere/users\n")
-	const remote = "This version would be less strict than the line asks for, or serve something else; it runs without the line, if that is what you want."
 	for _, tt := range []struct {
 		args   []string
 		status int
@@ -45,7 +44,7 @@ func TestCheck(t *testing.T) {
 			wrong + ":1: error: Unknown configuration variable 'listner'. Did you mean 'listener'?",
 			wrong + ":2: error: Invalid 'allow_anonymous' value (yes). It is either true or false, in small letters.",
 			wrong + ":3: warning (pointless): 'retry_interval' has no effect: messages are sent again when a client comes back, as the standard has it, and never while it is connected.",
-			wrong + ":4: error: 'tls_engine' is not supported yet. " + remote,
+			wrong + ":4: error: 'tls_engine' is not supported. Engines belong to OpenSSL, which is not in this program; put the key into a file, and name it with 'keyfile'.",
 			wrong + " does not work: 3 errors, 1 warning.",
 		}},
 		{[]string{"--strict", wrong}, 3, nil},

@@ -18,6 +18,7 @@ type runOptions struct {
 	verbose, quiet bool
 	test           bool
 	background     bool
+	keyLog         string
 }
 
 // maxPorts is how often -p may be given.
@@ -48,6 +49,7 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 		err = daemon.Run(ctx, daemon.Options{
 			Config: c, Reload: func() (*config.Config, error) { return o.config(env.Environ) },
 			Version: version(), Stdout: env.Stdout, Stderr: env.Stderr, Process: process, RunDir: console.Dir(env.Getenv),
+			KeyLogFile: o.keyLog,
 		})
 	}
 	return reportRun(env, err)
@@ -127,9 +129,10 @@ func runTable(o *runOptions) *flags.Command {
 			{Names: "-q, --quiet", Help: "log nothing, whatever the file says", Set: flags.True(&o.quiet)},
 			{Names: "--test-config", Help: "check the configuration and exit", Set: flags.True(&o.test)},
 			{Names: "-d, --daemon", Help: "return when the broker serves, which goes on in the background", Set: flags.True(&o.background)},
-			{Names: "--tls-keylog", Value: "file", Help: "not supported yet", Completes: flags.File, Set: flags.With(func(string) error {
-				return flags.Errorf("--tls-keylog is not supported yet. Leave it out; there is no TLS in this version.")
-			})},
+			{
+				Names: "--tls-keylog", Value: "file", Help: "write what decrypts recorded connections with TLS into a file, to look for a fault; never for long",
+				Completes: flags.File, Missing: "--tls-keylog argument given, but no file specified.", Set: flags.With(o.setKeyLog),
+			},
 			{Names: "-h, --help", Help: "print this", Set: flags.Help},
 			{Names: "--version", Help: "print the version", Set: flags.Version},
 		}}},
@@ -142,6 +145,14 @@ func (o *runOptions) setFile(value string) error {
 		return flags.Errorf("-c argument given, but no config file specified.")
 	}
 	o.file = value
+	return nil
+}
+
+func (o *runOptions) setKeyLog(value string) error {
+	if value == "" {
+		return flags.Errorf("--tls-keylog argument given, but no file specified.")
+	}
+	o.keyLog = value
 	return nil
 }
 

@@ -49,7 +49,7 @@ func TestRunErrors(t *testing.T) {
 			"Error: Unknown configuration variable 'listner'\nError found at " + bad + ":2. Did you mean 'listener'?\n"},
 		{"--x", 3, "Error: Unknown option '--x'." + usage},
 		{"mosquitto.conf", 3, "Error: Unknown option 'mosquitto.conf'." + usage},
-		{"--tls-keylog x", 3, "Error: --tls-keylog is not supported yet. Leave it out; there is no TLS in this version." + usage},
+		{"--tls-keylog", 3, "Error: --tls-keylog argument given, but no file specified." + usage},
 		{strings.Repeat("-p 1 ", 11), 3, "Error: Only 10 ports can be specified. Write 'listener' lines into a file and name it with -c." + usage},
 		{"-q -p " + port, 1, "Error: Address already in use: port " + port + " of 127.0.0.1. " +
 			"Stop the program that listens there, perhaps another broker, or choose another port, with -p or in the configuration.\n"},

@@ -84,7 +84,9 @@ type Listener struct {
 	Security Security
 	// WebSocketsOrigins are the origins of web pages that are let in; none: all.
 	WebSocketsOrigins Texts
-	UsePlugins        Texts // by the names of LoadedPlugins
+	// AdditionalCertificates are the files of further certificates, and of their keys.
+	AdditionalCertificates Texts
+	UsePlugins             Texts // by the names of LoadedPlugins
 }
 
 // Settings are the words that belong to a listener and have one value. Two of

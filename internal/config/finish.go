@@ -14,7 +14,6 @@ func (p *parser) finish() {
 		c.Listeners = []*Listener{newListener(DefaultPort)}
 	}
 	p.settleDefault()
-	c.Refusals = slices.DeleteFunc(c.Refusals, func(r *Problem) bool { return c.proxied(r.Word) })
 	for i, l := range c.Listeners {
 		p.report(at(p.occupied(l, c.Listeners[:i]), l.File, l.Line))
 		p.report(at(checkSocket(l), l.File, l.Line))
@@ -42,18 +41,6 @@ func (p *parser) homeless() *Problem {
 		Word: "persistence_location", Text: "There is no directory to keep sessions and messages in: the environment has no HOME, XDG_STATE_HOME or STATE_DIRECTORY.",
 		Remedy: "Set one, name a directory in ZANCUDO_PERSISTENCE_LOCATION, or keep nothing with ZANCUDO_PERSISTENCE=false.",
 	}
-}
-
-// proxied reports whether a word about certificates of clients is only given where
-// a proxy tells of them, which needs no TLS of ours.
-func (c *Config) proxied(word string) bool {
-	for _, l := range c.Listeners {
-		given := word == "use_identity_as_username" && l.TLS.UseIdentityAsUsername || word == "require_certificate" && l.TLS.RequireCertificate
-		if given && l.EnableProxyProtocol != 2 {
-			return false
-		}
-	}
-	return word == "use_identity_as_username" || word == "require_certificate"
 }
 
 // settleDefault decides whether there is a default listener that only a word
@@ -178,6 +165,18 @@ func checkTLS(l *Listener) *Problem {
 		return &Problem{Word: "keyfile", Text: "Both certfile and keyfile must be provided.", Remedy: "Name the certificate of the key with 'certfile'."}
 	case t.CertFile == "" && t.CAFile != "":
 		return &Problem{Word: "cafile", Text: "The 'cafile' option requires certfile and keyfile.", Remedy: "Give the listener a certificate, or remove the line: without one it does not speak TLS."}
+	case t.CertFile == "" && len(l.AdditionalCertificates) > 0:
+		return &Problem{Word: "additional_certificate", Text: "The 'additional_certificate' option requires certfile and keyfile.", Remedy: "Name the first certificate with these."}
+	case t.CertFile != "" && t.PSKHint != "":
+		return &Problem{Word: "psk_hint", Text: "certfile and psk_hint cannot be used with one listener.", Remedy: "Give clients with pre-shared keys a listener of their own."}
+	}
+	for _, line := range l.AdditionalCertificates {
+		if len(strings.Fields(line)) > 2 {
+			return &Problem{
+				Word: "additional_certificate", Text: fmt.Sprintf("Invalid 'additional_certificate' value (%s).", clean(line)),
+				Remedy: "There is a file for the certificate and one for its key; neither name can have blanks.",
+			}
+		}
 	}
 	return nil
 }

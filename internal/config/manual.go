@@ -97,9 +97,12 @@ func (w *Word) statusText() string {
 		return "accepted, without effect: " + w.Why
 	case Later:
 		return which + "not supported yet; passed over with a warning"
-	default:
-		return which + "not supported yet; an error"
+	case Refused:
+		if w.Why != "" {
+			return which + "not supported, an error: " + w.Why
+		}
 	}
+	return which + "not supported yet; an error"
 }
 
 // variables are the names of the environment that set a word.

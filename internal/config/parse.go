@@ -275,6 +275,9 @@ func (p *parser) duplicate(w *Word, before place) *Problem {
 	}
 }
 
+// sentenceOf makes a sentence of a reason.
+func sentenceOf(why string) string { return strings.ToUpper(why[:1]) + why[1:] + "." }
+
 // warnOf tells of a line that is right and yet not as it may be wanted.
 func (p *parser) warnOf(w *Word, name, rest string) {
 	switch {
@@ -311,6 +314,10 @@ func (p *parser) warnOf(w *Word, name, rest string) {
 	case Later:
 		p.report(&Problem{Class: NotYet, Word: name, Text: fmt.Sprintf("'%s' is not supported yet%s", what, w.Why)})
 	case Refused:
+		if w.Why != "" {
+			p.report(&Problem{Class: Refusal, Word: name, Text: fmt.Sprintf("'%s' is not supported.", what), Remedy: sentenceOf(w.Why)})
+			return
+		}
 		p.report(&Problem{
 			Class: Refusal, Word: name, Text: fmt.Sprintf("'%s' is not supported yet.", what),
 			Remedy: "This version would be less strict than the line asks for, or serve something else; " +

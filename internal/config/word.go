@@ -47,7 +47,7 @@ type Word struct {
 	Status   Status
 	Harmless []string
 	Only     []string
-	// Why says why a word has no effect.
+	// Why says why a word has no effect or, with Refused, never will have.
 	Why string
 
 	// bounds says what an Integer must be, where Mosquitto has words of its own

@@ -101,7 +101,7 @@ func contextOf(w *Word) string {
 		case name == w.Name && w.Scope != Opening:
 			return true
 		case name == "certfile" || name == "keyfile":
-			return w.Name == "enable_proxy_protocol"
+			return w.Name == "enable_proxy_protocol" || w.Name == "psk_hint"
 		case name == "bridge_identity" || name == "bridge_psk":
 			return strings.HasPrefix(w.Name, "bridge_c") || w.Name == "bridge_keyfile" || w.Name == "bridge_tls_use_os_certs"
 		}

@@ -129,66 +129,76 @@ var listenerWords = []Word{
 
 var tlsWords = []Word{
 	{
-		Name: "certfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Name: "certfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true,
 		Sample: "/etc/mosquitto/certs/server.crt",
-		Doc:    "The certificate of the listener and those that lead to its authority, as PEM; it turns TLS on. It is read again on a reload.",
-		place:  func(t target) any { return &t.listener.TLS.CertFile },
+		Doc: "The certificate of the listener and those that lead to its authority, as PEM; it turns TLS on. This file, and all others of this section " +
+			"that have to do with certificates, is looked at every few seconds: when it has changed, it holds for new connections, and those that are there stay.",
+		place: func(t target) any { return &t.listener.TLS.CertFile },
 	},
 	{
-		Name: "keyfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Name: "keyfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true,
 		Sample: "/etc/mosquitto/certs/server.key",
-		Doc:    "The private key of certfile, as PEM. It is read again on a reload.",
+		Doc:    "The private key of certfile, as PEM, without a password.",
 		place:  func(t target) any { return &t.listener.TLS.KeyFile },
 	},
 	{
-		Name: "cafile", Scope: PerListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Name: "additional_certificate", Scope: PerListener, Kind: List, Value: "CERTFILE KEYFILE", Ours: true,
+		Sample: "/etc/mosquitto/certs/other.crt /etc/mosquitto/certs/other.key",
+		Doc: "Another certificate of the listener, and its key, for clients that connect to another name; a client gets the first that is for the name it " +
+			"wants, or else certfile. With one file, that has both. May be repeated.",
+		place: func(t target) any { return &t.listener.AdditionalCertificates },
+	},
+	{
+		Name: "cafile", Scope: PerListener, Kind: String, Value: "PATH", Last: true,
 		Sample: "/etc/mosquitto/certs/ca.crt",
 		Doc:    "The certificates of the authorities that certificates of clients must come from, as PEM.",
 		place:  func(t target) any { return &t.listener.TLS.CAFile },
 	},
 	{
-		Name: "capath", Scope: DefaultListener, Kind: String, Value: "DIRECTORY", Last: true, Status: Refused,
+		Name: "capath", Scope: DefaultListener, Kind: String, Value: "DIRECTORY", Last: true,
 		Doc:   "The same as a directory, prepared with 'openssl rehash'.",
 		place: func(t target) any { return &t.listener.TLS.CAPath },
 	},
 	{
-		Name: "crlfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true, Status: Refused,
-		Doc:   "The certificates of clients that are revoked, as PEM.",
+		Name: "crlfile", Scope: DefaultListener, Kind: String, Value: "PATH", Last: true,
+		Doc: "The lists of revoked certificates of clients, as PEM, one of each authority: without its list, or when that is out of date, the certificates of an " +
+			"authority are not accepted. When the file changes, clients whose certificate it revokes are disconnected.",
 		place: func(t target) any { return &t.listener.TLS.CRLFile },
 	},
 	{
-		Name: "require_certificate", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
-		Doc:   "Refuse clients without a valid certificate.",
+		Name: "require_certificate", Scope: DefaultListener, Kind: Bool, Default: "false",
+		Doc:   "Refuse clients without a valid certificate. When false, they are asked for one only if it gives them their name.",
 		place: func(t target) any { return &t.listener.TLS.RequireCertificate },
 	},
 	{
-		Name: "use_identity_as_username", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
-		Doc:   "Take the common name of a client's certificate, or its PSK identity, for the user name.",
+		Name: "use_identity_as_username", Scope: DefaultListener, Kind: Bool, Default: "false",
+		Doc: "Take the common name of a client's certificate, or its PSK identity, for the user name. Clients need no password then, and those without are refused. " +
+			"The name is text without control characters and wildcards, of at most 1024 bytes.",
 		place: func(t target) any { return &t.listener.TLS.UseIdentityAsUsername },
 	},
 	{
-		Name: "use_subject_as_username", Scope: DefaultListener, Kind: Bool, Default: "false", Status: Refused, Harmless: off,
-		Doc:   "Take the whole subject of a client's certificate for the user name, as in CN=pump,O=Works.",
+		Name: "use_subject_as_username", Scope: DefaultListener, Kind: Bool, Default: "false",
+		Doc:   "Take the whole subject of a client's certificate for the user name, as in CN=pump,O=Works: as OpenSSL prints it for RFC 2253, the last part first.",
 		place: func(t target) any { return &t.listener.TLS.UseSubjectAsUsername },
 	},
 	{
-		Name: "disable_client_cert_date_checks", Scope: PerListener, Kind: Bool, Default: "false", Status: Later, Harmless: off,
-		Doc:   "Accept certificates of clients that have expired or are not valid yet, for devices without a clock.",
+		Name: "disable_client_cert_date_checks", Scope: PerListener, Kind: Bool, Default: "false",
+		Doc:   "Accept certificates of clients that have expired or are not valid yet, and revocation lists that are out of date, for devices without a clock.",
 		place: func(t target) any { return &t.listener.TLS.DisableClientCertDateChecks },
 	},
 	{
-		Name: "tls_version", Scope: PerListener, Kind: Choice, Choices: []string{"tlsv1.3", "tlsv1.2", "tlsv1.1"}, Default: "tlsv1.2", Status: Refused,
+		Name: "tls_version", Scope: PerListener, Kind: Choice, Choices: []string{"tlsv1.3", "tlsv1.2", "tlsv1.1"}, Default: "tlsv1.2",
 		Doc:   "The least version of TLS that is served.",
 		place: func(t target) any { return &t.listener.TLS.Version },
 	},
 	{
-		Name: "ciphers", Scope: DefaultListener, Kind: String, Value: "LIST", Last: true, Status: Refused,
+		Name: "ciphers", Scope: DefaultListener, Kind: String, Value: "LIST", Last: true,
 		Sample: "ECDHE+AESGCM",
-		Doc:    "The ciphers for TLS 1.2, in OpenSSL's language, such as ECDHE+AESGCM.",
+		Doc:    "The ciphers for TLS 1.2, in OpenSSL's language, such as ECDHE+AESGCM. Which of them is taken is decided as Go does, not by their order.",
 		place:  func(t target) any { return &t.listener.TLS.Ciphers },
 	},
 	{
-		Name: "ciphers_tls1.3", Scope: DefaultListener, Kind: String, Value: "LIST", Last: true, Status: Refused,
+		Name: "ciphers_tls1.3", Scope: DefaultListener, Kind: String, Value: "LIST", Last: true,
 		Sample: "TLS_AES_128_GCM_SHA256",
 		Doc:    "The ciphers for TLS 1.3, with colons between them.",
 		place:  func(t target) any { return &t.listener.TLS.CiphersTLS13 },
@@ -205,18 +215,20 @@ var tlsWords = []Word{
 		place: func(t target) any { return &t.listener.TLS.PSKHint },
 	},
 	{
-		Name: "tls_engine", Scope: DefaultListener, Kind: String, Value: "ENGINE", Status: Refused,
+		Name: "tls_engine", Scope: DefaultListener, Kind: String, Value: "ENGINE", Status: Refused, Why: noEngines,
 		Doc:   "An engine of OpenSSL, such as pkcs11.",
 		place: func(t target) any { return &t.listener.TLS.Engine },
 	},
 	{
-		Name: "tls_keyform", Scope: DefaultListener, Kind: Choice, Choices: []string{"pem", "engine"}, Default: "pem", Status: Refused, Harmless: []string{"pem"},
+		Name: "tls_keyform", Scope: DefaultListener, Kind: Choice, Choices: []string{"pem", "engine"}, Default: "pem", Status: Refused, Harmless: []string{"pem"}, Why: noEngines,
 		Doc:   "Whether keyfile is a file or a key of the engine.",
 		place: func(t target) any { return &t.listener.TLS.KeyForm },
 	},
 	{
-		Name: "tls_engine_kpass_sha1", check: hexadecimal, Scope: DefaultListener, Kind: String, Value: "HEX", Secret: true, Status: Refused,
+		Name: "tls_engine_kpass_sha1", check: hexadecimal, Scope: DefaultListener, Kind: String, Value: "HEX", Secret: true, Status: Refused, Why: noEngines,
 		Doc:   "The SHA-1 hash of the engine's password.",
 		place: func(t target) any { return &t.listener.TLS.EngineKeyPassSHA1 },
 	},
 }
+
+const noEngines = "engines belong to OpenSSL, which is not in this program; put the key into a file, and name it with 'keyfile'"

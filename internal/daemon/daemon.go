@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,11 @@ type Options struct {
 	// RunDir is where commands of this machine find the broker, to ask for a
 	// reload; empty: they do not.
 	RunDir string
+	// KeyLogFile gets what decrypts recorded connections with TLS; empty: nothing
+	// does.
+	KeyLogFile string
+	// RenewInterval is how often the files of TLS are looked at; zero: every 5 s.
+	RenewInterval time.Duration
 }
 
 // daemon is a running broker, with what the configuration has put around it.
@@ -55,6 +61,8 @@ type daemon struct {
 	watch    *watch
 	// verifier outlives reloads, as do the failures it knows of.
 	verifier *auth.Verifier
+	turns    *listen.Turns // of handshakes
+	keyLog   io.Writer     // nil: there is none
 	// failures are sockets that have failed.
 	failures chan failure
 
@@ -92,6 +100,12 @@ func Run(ctx context.Context, o Options) error {
 	d := &daemon{options: o, process: process, log: log, logger: log.Logger(), config: o.Config, failures: make(chan failure, 64)}
 	d.watch = &watch{denials: access.NewDenials(d.logger)}
 	defer d.watch.denials.Close()
+	d.turns = listen.NewTurns(2 * runtime.GOMAXPROCS(0))
+	closeKeyLog, err := d.openKeyLog()
+	if err != nil {
+		return err
+	}
+	defer closeKeyLog()
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -106,7 +120,9 @@ func Run(ctx context.Context, o Options) error {
 	d.logger.Log(ctx, logs.LevelInformation, "broker running", "version", o.Version)
 	log.Flush() // who has started us for the background wants to see it
 	process.serving(d.broker, o.Config, d.logger)
+	stopRenewing := d.startRenewing(ctx)
 	err = d.wait(ctx)
+	stopRenewing()
 	d.stop(ctx)
 	return err
 }

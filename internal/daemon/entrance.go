@@ -24,6 +24,8 @@ type entrance struct {
 	shape shape
 	way   *broker.Listener
 	api   *admin.Server // in the place of way, for HTTP; nil: it is for MQTT
+	seal  *seal         // nil: it does without TLS
+	stale stale
 
 	sockets []net.Listener
 	retired atomic.Bool  // its sockets are closed on purpose
@@ -66,13 +68,14 @@ type shape struct {
 	proxyTLS                   bool
 	delay                      bool
 	anonymous                  bool // for HTTP
-	tls                        config.TLS
+	tls                        bool
+	proxyCertificate           bool
 }
 
 func shapeOf(c *config.Config, l *config.Listener) shape {
 	return shape{
 		l.Protocol, l.HTTPDir, strings.Join(l.WebSocketsOrigins, "\n"), l.SocketMode, l.SocketOwner, l.EnableProxyProtocol, l.ProxyProtocolV2RequireTLS,
-		!c.SetTCPNoDelay, l.Protocol == httpAPI && c.AnonymousOn(l), l.TLS,
+		!c.SetTCPNoDelay, l.Protocol == httpAPI && c.AnonymousOn(l), l.TLS.On(), l.EnableProxyProtocol == 2 && l.TLS.RequireCertificate,
 	}
 }
 
@@ -80,18 +83,19 @@ func shapeOf(c *config.Config, l *config.Listener) shape {
 func (d *daemon) enter(ctx context.Context, g *guards, l *config.Listener) (*entrance, error) {
 	c := g.config
 	e := &entrance{place: placeOf(c, l), shape: shapeOf(c, l), api: d.newAPI(c, l)}
-	var err error
-	if e.sockets, err = d.open(ctx, c, l); err != nil {
+	t, err := d.loadTrust(l)
+	if err != nil {
+		return nil, err
+	}
+	if t != nil {
+		e.seal = newSeal(t)
+	}
+	if e.sockets, err = d.openSockets(ctx, c, l, e.seal); err != nil {
 		return nil, err
 	}
 	e.way = d.broker.Listener(g.listenerOptions(l))
 	d.announce(c, l, e.sockets)
 	return e, nil
-}
-
-// open opens the sockets of a listener.
-func (d *daemon) open(ctx context.Context, c *config.Config, l *config.Listener) ([]net.Listener, error) {
-	return openSockets(ctx, c, l, d.process.sockets, d.logger)
 }
 
 // serve lets clients in.

@@ -37,8 +37,8 @@ func newGuards(c *config.Config, w *watch, v *auth.Verifier) (*guards, error) {
 // authenticator decides who may connect by l; nil: everybody.
 func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 	switch {
-	case l.EnableProxyProtocol == 2 && l.TLS.UseIdentityAsUsername:
-		return certified{}
+	case identifies(l):
+		return identified{l.TLS.UseSubjectAsUsername}
 	case g.users.on[l] != nil:
 		return &auth.Passwords{Users: g.users.on[l], Verifier: g.verifier, Anonymous: g.config.AnonymousOn(l)}
 	case closed(g.config, l):
@@ -51,5 +51,5 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 
 // closed reports whether nobody can connect by l.
 func closed(c *config.Config, l *config.Listener) bool {
-	return !c.AnonymousOn(l) && len(c.PasswordFilesOn(l)) == 0 && (l.EnableProxyProtocol != 2 || !l.TLS.UseIdentityAsUsername)
+	return !c.AnonymousOn(l) && len(c.PasswordFilesOn(l)) == 0 && !identifies(l)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/logs"
+	"github.com/zancudomq/zancudo/internal/trust"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -72,7 +73,9 @@ type kept struct {
 	*entrance
 	listener *config.Listener
 	shape    shape
+	trust    *trust.Trust   // nil: it does without TLS
 	sockets  []net.Listener // nil: those it has
+	seal     *seal          // of these sockets
 }
 
 // prepare opens what the new configuration asks for.
@@ -119,14 +122,20 @@ func (r *reloading) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// reshape opens the sockets of a listener again if they are made of something
+// reshape reads what TLS of a listener is made of, and opens the sockets of a listener again if they are made of something
 // else now. The old ones have to be closed before.
 func (r *reloading) reshape(ctx context.Context, k *kept) (err error) {
+	if k.trust, err = r.loadTrust(k.listener); err != nil {
+		return err
+	}
 	if k.shape == k.entrance.shape && k.open.Load() > 0 {
 		return nil
 	}
+	if k.trust != nil {
+		k.seal = newSeal(k.trust)
+	}
 	r.vacate(k.entrance)
-	k.sockets, err = r.open(ctx, r.next, k.listener)
+	k.sockets, err = r.openSockets(ctx, r.next, k.listener, k.seal)
 	if err == nil {
 		r.undos = append(r.undos, func(context.Context) { closeSockets(k.sockets) })
 	}
@@ -177,7 +186,7 @@ func (r *reloading) vacate(e *entrance) {
 			if placeOf(old, l) != e.place {
 				continue
 			}
-			sockets, err := r.open(ctx, old, l)
+			sockets, err := r.openSockets(ctx, old, l, e.seal)
 			if err != nil {
 				r.logger.Error("listener failed", "listener", e.place.String(), "err", err)
 				return
@@ -206,10 +215,13 @@ func (r *reloading) commit() {
 	for _, k := range r.kept {
 		k.way.Change(r.guards.listenerOptions(k.listener))
 		k.entrance.shape = k.shape
-		if k.sockets != nil {
+		switch {
+		case k.sockets != nil:
 			k.endAPI()
-			k.api = r.newAPI(r.next, k.listener)
+			k.api, k.entrance.seal = r.newAPI(r.next, k.listener), k.seal
 			r.replace(k.entrance, k.sockets)
+		case k.trust != nil:
+			r.renew(k.entrance, k.trust)
 		}
 		entrances = append(entrances, k.entrance)
 	}

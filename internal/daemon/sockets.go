@@ -14,18 +14,23 @@ import (
 	"github.com/zancudomq/zancudo/internal/ws"
 )
 
-// openSockets opens the sockets of l and returns listeners whose connections
-// speak MQTT. They are open as a whole or not at all.
-func openSockets(ctx context.Context, c *config.Config, l *config.Listener, inherited *listen.Inherited, logger *slog.Logger) ([]net.Listener, error) {
+// openSockets opens the sockets of l, with TLS if there is a seal, and returns
+// listeners whose connections speak MQTT, or HTTP. They are open as a whole or not at all.
+func (d *daemon) openSockets(ctx context.Context, c *config.Config, l *config.Listener, s *seal) ([]net.Listener, error) {
 	o := socketOptions(c, l)
-	o.Inherited = inherited
-	o.Proxy.Rejected = rejected(logger)
+	o.Inherited = d.process.sockets
+	o.Proxy.Rejected = rejected(d.logger)
 	sockets, err := listen.Open(ctx, o)
-	if err != nil || l.Protocol != "websockets" {
-		return sockets, err
+	if err != nil {
+		return nil, err
 	}
-	for i, s := range sockets {
-		sockets[i] = ws.NewListener(s, webSocketOptions(c, l, logger))
+	for i := range sockets {
+		if s != nil {
+			sockets[i] = listen.Secure(sockets[i], d.secureOptions(s))
+		}
+		if l.Protocol == "websockets" {
+			sockets[i] = ws.NewListener(sockets[i], webSocketOptions(c, l, d.logger))
+		}
 	}
 	return sockets, nil
 }

@@ -1,14 +1,10 @@
 package daemon
 
 import (
-	"context"
-	"fmt"
-	"net"
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
-	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -50,23 +46,6 @@ func (g *guards) listenerOptions(l *config.Listener) broker.ListenerOptions {
 		MountPoint:          l.MountPoint,
 		UsernameAsClientID:  l.UseUsernameAsClientID,
 	}
-}
-
-// certified is an Authenticator of clients whose certificate a proxy has
-// verified: its common name is their user name.
-type certified struct{}
-
-func (certified) Authenticate(_ context.Context, c *broker.ConnectRequest) error {
-	conn := c.Conn
-	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // a WebSocket
-		conn = wrapped.NetConn()
-	}
-	p, ok := conn.(*listen.Proxied)
-	if !ok || !p.Header.Certificate || p.Header.CommonName == "" {
-		return fmt.Errorf("the proxy tells of no certificate with a common name: %w", packet.BadUserNameOrPassword)
-	}
-	c.Username = p.Header.CommonName
-	return nil
 }
 
 // limit turns a number of the language, of which 0 and -1 are no limit, into

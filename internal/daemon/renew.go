@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/zancudomq/zancudo/internal/listen"
+	"github.com/zancudomq/zancudo/internal/trust"
+	"github.com/zancudomq/zancudo/packet"
+)
+
+// renewInterval is how often the files of TLS are looked at. Looking is cheap, and
+// works where nobody tells of changes: on network file systems, in containers.
+const renewInterval = 5 * time.Second
+
+// renew puts other certificates, authorities and revocations in the place of
+// those of an entrance. Who has come by it stays, unless they speak against it.
+func (d *daemon) renew(e *entrance, t *trust.Trust) {
+	e.seal.current.Store(t)
+	if e.way == nil {
+		return
+	}
+	e.way.Expel(func(c net.Conn) error {
+		s, ok := unwrap(c).(*listen.Secured)
+		if !ok || !s.Open() {
+			return nil // a handshake that goes on is looked at when it is done
+		}
+		if err := e.seal.recheck(s); err != nil {
+			return fmt.Errorf("%w: %w", err, packet.NotAuthorized)
+		}
+		return nil
+	})
+}
+
+// startRenewing begins to look for files that have changed, until stop is called.
+func (d *daemon) startRenewing(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { d.renewAll(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// renewAll has the entrances renewed whose files have changed, until ctx is done.
+func (d *daemon) renewAll(ctx context.Context) {
+	ticker := time.NewTicker(d.options.renewInterval())
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		d.mu.Lock()
+		for _, e := range d.entrances {
+			if e.seal != nil {
+				d.renewChanged(e)
+			}
+		}
+		d.mu.Unlock()
+	}
+}
+
+func (o *Options) renewInterval() time.Duration {
+	if o.RenewInterval > 0 {
+		return o.RenewInterval
+	}
+	return renewInterval
+}
+
+// renewChanged renews an entrance if its files have changed. What is half written,
+// or does not belong together, is not used: it may be whole the next time. If it
+// is not, that is told once.
+func (d *daemon) renewChanged(e *entrance) {
+	old := e.seal.current.Load()
+	if !old.Changed() {
+		e.stale = stale{}
+		return
+	}
+	t, err := trust.Load(old.Options())
+	if err == nil {
+		e.stale = stale{}
+		d.renew(e, t)
+		d.logger.Info("certificates renewed", "listener", e.place.String())
+		return
+	}
+	if text := err.Error(); text != e.stale.text {
+		e.stale = stale{text: text}
+	} else if !e.stale.told {
+		e.stale.told = true
+		d.logger.Error("certificates not renewed", "listener", e.place.String(), "err", err)
+	}
+}
+
+// stale is why the files of an entrance could not be used when they were looked
+// at last; empty: nothing was wrong.
+type stale struct {
+	text string
+	told bool
+}

@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"github.com/zancudomq/zancudo/internal/ciphers"
+	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/listen"
+	"github.com/zancudomq/zancudo/internal/trust"
+	"github.com/zancudomq/zancudo/internal/ws"
+)
+
+// seal is what TLS of a listener is made of. It may change under the sockets of
+// the listener; the connections that are there keep what they began with.
+type seal struct{ current atomic.Pointer[trust.Trust] }
+
+func newSeal(t *trust.Trust) *seal {
+	s := &seal{}
+	s.current.Store(t)
+	return s
+}
+
+// server begins TLS on a connection.
+func (s *seal) server(c net.Conn) listen.Session {
+	t := s.current.Load()
+	return &sealed{t.Server(c), t}
+}
+
+// sealed is a connection with TLS, and what it was begun with.
+type sealed struct {
+	*tls.Conn
+	by *trust.Trust
+}
+
+// loadTrust reads what TLS of a listener is made of; nil: it has none.
+func (d *daemon) loadTrust(l *config.Listener) (*trust.Trust, error) {
+	if l.TLS.CertFile == "" {
+		return nil, nil //nolint:nilnil // the zero value is that there is none
+	}
+	o, err := trustOptions(l, d.keyLog)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%v)", err, l)
+	}
+	t, err := trust.Load(o)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%v)", err, l)
+	}
+	return t, nil
+}
+
+// trustOptions are what the words of a listener say of TLS.
+func trustOptions(l *config.Listener, keyLog io.Writer) (trust.Options, error) {
+	c := &l.TLS
+	o := trust.Options{
+		Certificates: []trust.Pair{{CertFile: c.CertFile, KeyFile: c.KeyFile}},
+		CAFile:       c.CAFile, CAPath: c.CAPath, CRLFile: c.CRLFile, AnyDate: c.DisableClientCertDateChecks,
+		Protocols: []string{"mqtt"}, KeyLog: keyLog,
+	}
+	for _, line := range l.AdditionalCertificates {
+		names := strings.Fields(line)
+		o.Certificates = append(o.Certificates, trust.Pair{CertFile: names[0], KeyFile: names[len(names)-1]})
+	}
+	if l.Protocol != "mqtt" {
+		o.Protocols = []string{"http/1.1"}
+	}
+	switch {
+	case c.RequireCertificate:
+		o.Clients = trust.Required
+	case c.UseIdentityAsUsername, c.UseSubjectAsUsername:
+		o.Clients = trust.Asked
+	}
+	o.MinVersion = map[string]uint16{"tlsv1.1": tls.VersionTLS11, "tlsv1.2": tls.VersionTLS12, "tlsv1.3": tls.VersionTLS13}[c.Version]
+	if c.Ciphers != "" {
+		list, err := ciphers.Parse(c.Ciphers)
+		if err == nil && len(list.Suites) == 0 && o.MinVersion < tls.VersionTLS13 {
+			err = fmt.Errorf("cipher list %q has no suite for certificates of TLS 1.2", c.Ciphers)
+		}
+		if err != nil {
+			return o, sentence(fmt.Sprintf("Unable to set TLS ciphers. Check ciphers: %v.", err))
+		}
+		o.Suites = list.Suites
+	}
+	if c.CiphersTLS13 != "" {
+		var err error
+		if o.Suites13, err = ciphers.ParseTLS13(c.CiphersTLS13); err != nil {
+			return o, sentence(fmt.Sprintf("Unable to set TLS 1.3 ciphers. Check ciphers_tls1.3: %v.", err))
+		}
+	}
+	return o, nil
+}
+
+// secureOptions say how TLS is spoken on the sockets of a listener.
+func (d *daemon) secureOptions(s *seal) listen.SecureOptions {
+	return listen.SecureOptions{
+		Server: s.server, Turns: d.turns, Rejected: rejected(d.logger),
+		Negotiated: func(c *listen.Secured) { d.negotiated(s, c) },
+		Silent:     trust.HasNoAlert,
+	}
+}
+
+// negotiated logs what a client has agreed on. It closes the connection if what
+// decides about clients has changed since its handshake began, and would not let
+// it in any more.
+func (d *daemon) negotiated(s *seal, c *listen.Secured) {
+	if err := s.recheck(c); err != nil {
+		rejected(d.logger)(c.RemoteAddr(), err)
+		_ = c.Close() // its end is found by who reads it
+		return
+	}
+	if t, ok := c.Session.(*sealed); ok {
+		state := t.ConnectionState()
+		d.logger.Info("connection negotiated", "remote", c.RemoteAddr().String(),
+			"version", strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1), "cipher", ciphers.Name(state.CipherSuite))
+	}
+}
+
+// recheck reports whether a connection would be accepted now.
+func (s *seal) recheck(c *listen.Secured) error {
+	now := s.current.Load()
+	t, ok := c.Session.(*sealed)
+	if !ok || now == t.by || now.AsksLike(t.by) {
+		return nil
+	}
+	if err := now.Verify(t.ConnectionState().PeerCertificates); err != nil {
+		return fmt.Errorf("certificate is not accepted any more: %w", err)
+	}
+	return nil
+}
+
+// unwrap finds the connection with TLS, or the one from a proxy, below a
+// connection that may be a WebSocket.
+func unwrap(c net.Conn) net.Conn {
+	if w, ok := c.(*ws.Conn); ok {
+		return w.NetConn()
+	}
+	return c
+}
+
+// openKeyLog opens the file of what decrypts connections, for this user only.
+func (d *daemon) openKeyLog() (closeIt func(), err error) {
+	name := d.options.KeyLogFile
+	if name == "" {
+		return func() {}, nil
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open key log: %w", err)
+	}
+	d.keyLog = f
+	d.logger.Warn("keys of connections are logged", "file", name)
+	return func() { _ = f.Close() }, nil // each line has been written
+}
