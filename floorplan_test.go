@@ -50,7 +50,9 @@ var plan = []room{
 	{dir: "internal/access", floor: 3}, // an Authorizer by rules
 	{dir: "internal/auth", floor: 3, doors: []string{"internal/password"}},
 	{dir: "internal/dynsec", floor: 3, doors: []string{"internal/control", "internal/password"}},
-	{dir: "internal/password", floor: 3, modules: []string{"golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"}},
+	{dir: "internal/password", floor: 3, modules: []string{
+		"golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt", "golang.org/x/text/unicode/bidi", "golang.org/x/text/unicode/norm",
+	}},
 	{dir: "internal/pki", floor: 3, modules: []string{"software.sslmate.com/src/go-pkcs12"}},
 	{dir: "internal/store", floor: 3, modules: []string{"github.com/cockroachdb/pebble/v2"}},
 	{dir: "internal/store/mosqdb", floor: 3},

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -63,15 +64,31 @@ func NewVerifier(o Options) *Verifier {
 type attempt struct {
 	origin
 	conn   net.Conn
+	known  bool   // there is such a user
+	lacks  string // what else there is to know of one that is not; for the log
 	secret []byte
-	hash   *password.Hash
-	known  bool // the hash is the user's; otherwise another's
+	hash   *password.Hash // of the user, or of another if there is none
 }
 
-// verify decides a login: nil, or a Refusal. First come the failures of the user
-// from that address, then what is remembered, and only for what is not come the
-// failures of the whole address and the work.
+// verify decides a login by the secret of a user.
 func (v *Verifier) verify(ctx context.Context, a *attempt) error {
+	proof := v.cache.proof(a.user, a.secret, a.hash)
+	remembered := func() bool { return a.known && v.cache.has(proof) }
+	return v.judge(ctx, a, remembered, func(ctx context.Context) (right bool, err error) {
+		err = v.pool.do(ctx, a.hash.Cost().MemoryBytes, func() {
+			right = remembered() || a.hash.Verify(a.secret) && a.known
+		})
+		if right {
+			v.cache.remember(proof)
+		}
+		return right, err
+	})
+}
+
+// judge decides a login: nil, or a Refusal. First come the failures of the user
+// from that address, then what is remembered, and only for what is not come the
+// failures of the whole address and the work that finds out what is right.
+func (v *Verifier) judge(ctx context.Context, a *attempt, remembered func() bool, right func(context.Context) (bool, error)) error {
 	leave, err := v.throttle.enter(ctx, a.origin)
 	if err != nil {
 		return v.busy(err)
@@ -80,8 +97,7 @@ func (v *Verifier) verify(ctx context.Context, a *attempt) error {
 	if err := v.hold(ctx, a.origin); err != nil {
 		return err
 	}
-	proof := v.cache.proof(a.user, a.secret, a.hash)
-	if a.known && v.cache.has(proof) {
+	if remembered() {
 		v.remembered.Add(1)
 		v.succeed(a)
 		return nil
@@ -92,19 +108,15 @@ func (v *Verifier) verify(ctx context.Context, a *attempt) error {
 	if err := v.budget.take(ctx); err != nil {
 		return v.busy(err)
 	}
-	var right bool
-	err = v.pool.do(ctx, a.hash.Cost().MemoryBytes, func() {
-		right = a.known && v.cache.has(proof) || a.hash.Verify(a.secret) && a.known
-	})
-	if err != nil {
+	ok, err := right(ctx)
+	switch {
+	case err != nil:
 		v.budget.giveBack()
 		return v.busy(err)
-	}
-	if !right {
+	case !ok:
 		return v.fail(a)
 	}
 	v.budget.giveBack()
-	v.cache.remember(proof)
 	v.succeed(a)
 	return nil
 }
@@ -149,7 +161,7 @@ func (v *Verifier) fail(a *attempt) error {
 	if a.known {
 		return wrong("the password is wrong")
 	}
-	return wrong("there is no such user")
+	return wrong(cmp.Or(a.lacks, "there is no such user"))
 }
 
 // Counters are what a Verifier has done since it was made, but for Waiting.

@@ -49,7 +49,7 @@ func TestCheck(t *testing.T) {
 		}},
 		{[]string{"--strict", wrong}, 3, nil},
 		{[]string{half}, 3, []string{
-			users + ":1: error: User ann: is no password hash: $7$, $argon2id$, $6$, PBKDF2$ and $2a$ begin one. Give the user a new password with 'zancudo passwd'; " +
+			users + ":1: error: User ann: is no password hash: $7$, $argon2id$, $scram-sha-256$, $6$, PBKDF2$ and $2a$ begin one. Give the user a new password with 'zancudo passwd'; " +
 				"'zancudo passwd -U' replaces passwords that are not hashed.",
 			half + " does not work: 1 error, 0 warnings.",
 		}},

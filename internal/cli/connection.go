@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zancudomq/zancudo/internal/auth"
 	"github.com/zancudomq/zancudo/internal/dial"
 	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/packet"
@@ -27,6 +28,7 @@ type connection struct {
 	expiry      *uint32 // -x; nil: not given
 	maxInflight int
 	properties  properties
+	scram       *auth.SCRAMClient // of --auth-method; nil: none
 
 	will           packet.Will
 	hasWillPayload bool
@@ -69,6 +71,11 @@ func (c *connection) userFlags() []flags.Flag {
 	return []flags.Flag{
 		{Names: "-u, --username", Value: "username", Help: "user name", Set: flags.With(c.setUsername)},
 		{Names: "-P, --pw", Value: "password", Help: "password", Set: flags.With(c.setPassword), More: "Whoever may list the processes of the machine can read it; an options file keeps it."},
+		{
+			Names: "--auth-method", Value: "method", Help: "prove to know the password instead of sending it: SCRAM-SHA-256; MQTT 5", Choices: []string{auth.SCRAMSHA256},
+			Missing: "--auth-method argument given but no method specified.", Set: flags.With(c.setAuthMethod),
+			More: "The broker needs to have the password hashed for it, as 'zancudo passwd -H scram-sha-256' does, and proves to know it as well.",
+		},
 	}
 }
 
@@ -161,6 +168,30 @@ func (c *connection) setPassword(v string) error {
 	return nil
 }
 
+func (c *connection) setAuthMethod(v string) error {
+	c.connect.Version, c.connect.AuthenticationMethod = packet.V5, v
+	c.scram = &auth.SCRAMClient{}
+	return nil
+}
+
+// checkAuth settles how the client says who it is.
+func (c *connection) checkAuth() error {
+	k := &c.connect
+	switch {
+	case c.scram == nil && k.HasPassword && !k.HasUsername && k.Version != packet.V5:
+		return settingError("Problem setting username and/or password. Before MQTT 5, -P needs -u.")
+	case c.scram == nil:
+		return nil
+	case !k.HasUsername || !k.HasPassword:
+		return flags.Errorf("--auth-method needs a user name and a password. Give them with -u and -P.")
+	case k.Version != packet.V5:
+		return flags.Errorf("--auth-method is of MQTT 5. Leave out -V.")
+	}
+	c.scram.User, c.scram.Password = k.Username, k.Password
+	k.Password, k.HasPassword = nil, false
+	return nil
+}
+
 var errTwoIDs = flags.Errorf("-i and -I argument cannot be used together.")
 
 func (c *connection) setID(v string) error {
@@ -242,8 +273,8 @@ func (c *connection) check() error {
 	if err := c.checkSession(); err != nil {
 		return err
 	}
-	if k.HasPassword && !k.HasUsername && k.Version != packet.V5 {
-		return settingError("Problem setting username and/or password. Before MQTT 5, -P needs -u.")
+	if err := c.checkAuth(); err != nil {
+		return err
 	}
 	if c.idPrefix != "" {
 		k.ClientID = c.idPrefix + strconv.Itoa(os.Getpid())

@@ -48,10 +48,11 @@ func passwdTable(o *passwdOptions) *flags.Command {
 			{
 				Names: "-H", Value: "hash", Help: "how to hash (sha512-pbkdf2)", Choices: hashNames, Set: flags.Text(&o.hash),
 				Invalid: "Unknown hash type '%s'", Missing: "-H argument given but not enough other arguments.",
-				More: "argon2id is the safest; Mosquitto reads it from 2.1 on, and sha512-pbkdf2 from 2.0 on. sha512 is for older ones only.",
+				More: "argon2id is the safest; Mosquitto reads it from 2.1 on, and sha512-pbkdf2 from 2.0 on. sha512 is for older ones only. " +
+					"With scram-sha-256, which Mosquitto does not know, clients can log in without sending the password, or by sending it.",
 			},
 			{
-				Names: "-I", Value: "iterations", Help: "rounds of sha512-pbkdf2 (1000)", Set: flags.Int(&o.iterations, 1, password.MaxIterations),
+				Names: "-I", Value: "iterations", Help: "rounds of sha512-pbkdf2 (1000) or scram-sha-256 (15000)", Set: flags.Int(&o.iterations, 1, password.MaxIterations),
 				Invalid: "Number of iterations must be > 0: %s", Missing: "-I argument given but not enough other arguments.",
 			},
 		}, standardFlags()...)}},
@@ -64,9 +65,9 @@ func passwdTable(o *passwdOptions) *flags.Command {
 }
 
 // hashNames are the values of -H.
-var hashNames = []string{"argon2id", "sha512-pbkdf2", "sha512"}
+var hashNames = []string{"argon2id", "sha512-pbkdf2", "scram-sha-256", "sha512"}
 
-var hashSchemes = map[string]password.Scheme{"argon2id": password.Argon2id, "sha512": password.SHA512}
+var hashSchemes = map[string]password.Scheme{"argon2id": password.Argon2id, "sha512": password.SHA512, "scram-sha-256": password.SCRAMSHA256}
 
 // passwd manages a password file, as mosquitto_passwd does.
 func passwd(ctx context.Context, env Env, args []string) int {

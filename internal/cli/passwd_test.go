@@ -56,7 +56,7 @@ func TestPasswd(t *testing.T) {
 		{line: "-c -U FILE", want: run{1, "", "Error: -c and -U cannot be used together." + usage}},
 		{line: "-D -U FILE", want: run{1, "", "Error: -D and -U cannot be used together." + usage}},
 		{line: "-D -b FILE ann", want: run{1, "", "Error: -b and -D cannot be used together." + usage}},
-		{line: "-H md5 FILE ann", want: run{1, "", "Error: Unknown hash type 'md5'; -H takes argon2id, sha512-pbkdf2 or sha512." + usage}},
+		{line: "-H md5 FILE ann", want: run{1, "", "Error: Unknown hash type 'md5'; -H takes argon2id, sha512-pbkdf2, scram-sha-256 or sha512." + usage}},
 		{line: "-H", want: run{1, "", "Error: -H argument given but not enough other arguments." + usage}},
 		{line: "-I 0 FILE ann", want: run{1, "", "Error: Number of iterations must be > 0: 0; -I takes a number from 1 to 5000000." + usage}},
 	} {

@@ -32,7 +32,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/auth"
 	"github.com/zancudomq/zancudo/internal/flags"
+	"github.com/zancudomq/zancudo/internal/password"
 	"github.com/zancudomq/zancudo/internal/psk"
 	"github.com/zancudomq/zancudo/internal/ws"
 	"github.com/zancudomq/zancudo/packet"
@@ -45,6 +47,7 @@ import (
 //	$TLSPORT TLS, as localhost; $CA signed its certificate, and $CERT with $KEY is one for clients
 //	$PSKPORT TLS with a pre-shared key: me has 0badcafe
 //	$WSPORT  WebSocket
+//	$USERPORT TCP, for the user me with the password secret, told or proven by SCRAM-SHA-256
 //	$SOCK    a unix socket
 //	$PROXY   is a SOCKS5 proxy, whose user is me with the password secret
 //
@@ -242,6 +245,9 @@ func setUpScript(env *testscript.Env) error {
 		env.Setenv(name, portOf(l))
 		go b.Serve(wrap(l))
 	}
+	if err := serveUser(env, b, open); err != nil {
+		return err
+	}
 	l, err := open("unix", sock)
 	if err != nil {
 		return err
@@ -260,6 +266,22 @@ func setUpScript(env *testscript.Env) error {
 	} {
 		env.Setenv(name, value)
 	}
+	return nil
+}
+
+// serveUser opens $USERPORT.
+func serveUser(env *testscript.Env, b *broker.Broker, open func(network, address string) (net.Listener, error)) error {
+	h, err := password.Recipe{Scheme: password.SCRAMSHA256, Iterations: password.MinSCRAMIterations}.Make([]byte("secret"))
+	if err != nil {
+		return err
+	}
+	l, err := open("tcp", "localhost:0")
+	if err != nil {
+		return err
+	}
+	env.Setenv("USERPORT", portOf(l))
+	users := auth.NewUsers(map[string]*password.Hash{"me": h})
+	go b.Listener(broker.ListenerOptions{Authenticator: &auth.Passwords{Users: users, Verifier: auth.NewVerifier(auth.Options{})}}).Serve(l)
 	return nil
 }
 

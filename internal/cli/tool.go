@@ -78,6 +78,9 @@ func newTool(env Env, c *connection) (*tool, client.Options, error) {
 		t.env.Stderr = io.Discard
 	}
 	o := client.Options{Connect: c.connect, MaxInflight: c.maxInflight}
+	if c.scram != nil {
+		o.Authenticator = c.scram
+	}
 	where, err := c.dial()
 	if err == nil {
 		o.Dial, err = t.dialer(where)

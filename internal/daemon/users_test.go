@@ -112,7 +112,7 @@ func TestBadUsersEndTheStart(t *testing.T) {
 	t.Parallel()
 	good := newUsersFile(t, "ann:secret")
 	for _, test := range []struct{ name, text, want string }{
-		{"no hash", "# users\nann:secret\n", "User ann: is no password hash: $7$, $argon2id$, $6$, PBKDF2$ and $2a$ begin one.\nError found at PATH:2. Give"},
+		{"no hash", "# users\nann:secret\n", "User ann: is no password hash: $7$, $argon2id$, $scram-sha-256$, $6$, PBKDF2$ and $2a$ begin one.\nError found at PATH:2. Give"},
 		{"no colon", "ann\n", "A line of a password file is a comment, or like user:hash.\nError found at PATH:1. Remove it"},
 		{"no user", ":" + hash(t, "secret") + "\n", "A line of a password file is a comment"},
 		{"twice", "ann:" + hash(t, "secret") + "\n\nann:" + hash(t, "other") + "\n", "User ann: occurs twice.\nError found at PATH:3."},

@@ -1,6 +1,7 @@
 package password
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -27,12 +28,14 @@ func Parse(s string) (*Hash, error) {
 	case strings.HasPrefix(s, "$argon2id$") && len(fields) == 6:
 		h.scheme = Argon2id
 		err = errors.Join(h.argon(fields[2], fields[3]), h.decode(base64.RawStdEncoding, fields[4], fields[5]))
+	case strings.HasPrefix(s, "$scram-sha-256$") && len(fields) == 6:
+		err = h.decodeSCRAM(fields)
 	case strings.HasPrefix(s, "PBKDF2$") && len(fields) == 5:
 		err = errors.Join(h.goAuth(fields[1]), h.iterations(fields[2]), h.decode(base64.StdEncoding, fields[3], fields[4]))
 	case len(s) > 4 && s[:2] == "$2" && strings.IndexByte("aby", s[2]) >= 0 && s[3] == '$':
 		err = h.bcrypt(s)
 	default:
-		return nil, errors.New("is no password hash: $7$, $argon2id$, $6$, PBKDF2$ and $2a$ begin one")
+		return nil, errors.New("is no password hash: $7$, $argon2id$, $scram-sha-256$, $6$, PBKDF2$ and $2a$ begin one")
 	}
 	if err != nil {
 		return nil, err
@@ -129,6 +132,8 @@ func (h *Hash) encode() string {
 		return "$6$" + text(h.salt) + "$" + text(h.key)
 	case Argon2id:
 		return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", h.memory, h.rounds, h.lanes, raw(h.salt), raw(h.key))
+	case SCRAMSHA256:
+		return fmt.Sprintf("$scram-sha-256$%d$%s$%s$%s", h.rounds, text(h.salt), text(h.key[:sha256.Size]), text(h.key[sha256.Size:]))
 	default:
 		return fmt.Sprintf("$7$%d$%s$%s", h.rounds, text(h.salt), text(h.key))
 	}

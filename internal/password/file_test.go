@@ -75,7 +75,7 @@ func TestUsers(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"ann:" + oldHash + "\nann:" + newHash: "line 2, user ann: occurs twice",
-		"#\nann:plain":                        "line 2, user ann: is no password hash: $7$, $argon2id$, $6$, PBKDF2$ and $2a$ begin one",
+		"#\nann:plain":                        "line 2, user ann: is no password hash: $7$, $argon2id$, $scram-sha-256$, $6$, PBKDF2$ and $2a$ begin one",
 	} {
 		f, err := ParseFile([]byte(text))
 		if err != nil {

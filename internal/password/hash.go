@@ -1,6 +1,7 @@
 package password
 
 import (
+	"cmp"
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,7 +17,7 @@ import (
 // Scheme is a way to hash passwords.
 type Scheme byte
 
-// The schemes. The last three are go-auth's and can only be verified.
+// The schemes. Those of go-auth, GoAuthSHA256 to Bcrypt, can only be verified.
 const (
 	PBKDF2       Scheme = iota // $7$: PBKDF2 with SHA-512, Mosquitto's own since 2.0
 	Argon2id                   // $argon2id$: costs memory, too
@@ -24,6 +25,7 @@ const (
 	GoAuthSHA256               // PBKDF2$sha256$
 	GoAuthSHA512               // PBKDF2$sha512$
 	Bcrypt                     // $2a$, $2b$, $2y$
+	SCRAMSHA256                // $scram-sha-256$: ours, for clients that prove to know the password without telling it
 )
 
 // What Mosquitto 2.1 makes, but for the salt of its own two schemes: 2.1 takes 64
@@ -96,6 +98,10 @@ func (h *Hash) Verify(password []byte) bool {
 	if h.scheme == Bcrypt {
 		return bcrypt.CompareHashAndPassword(h.key, password) == nil
 	}
+	if h.scheme == SCRAMSHA256 {
+		s, err := NewSCRAM(password, h.salt, h.rounds)
+		return err == nil && subtle.ConstantTimeCompare(append(s.StoredKey, s.ServerKey...), h.key) == 1
+	}
 	key, err := h.derive(password)
 	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1
 }
@@ -126,12 +132,16 @@ func stretch[H hash.Hash](sum func() H, password []byte, h *Hash) ([]byte, error
 // PBKDF2 with 1,000 iterations.
 type Recipe struct {
 	Scheme Scheme
-	// Iterations are those of PBKDF2, at most MaxIterations; zero: 1,000.
+	// Iterations are those of PBKDF2, at most MaxIterations; zero: 1,000. For
+	// SCRAMSHA256 they are MinSCRAMIterations to MaxSCRAMIterations; zero: 15,000.
 	Iterations int
 }
 
 // Make hashes a password with a new salt.
 func (r Recipe) Make(password []byte) (*Hash, error) {
+	if r.Scheme == SCRAMSHA256 {
+		return r.makeSCRAM(password)
+	}
 	h := &Hash{scheme: r.Scheme, salt: make([]byte, saltBytes), key: make([]byte, keyBytes), rounds: 1}
 	switch r.Scheme {
 	case SHA512:
@@ -155,6 +165,24 @@ func (r Recipe) Make(password []byte) (*Hash, error) {
 		return nil, err
 	}
 	h.key = key
+	h.text = h.encode()
+	return h, nil
+}
+
+// makeSCRAM is Make for SCRAMSHA256.
+func (r Recipe) makeSCRAM(password []byte) (*Hash, error) {
+	h := &Hash{scheme: r.Scheme, salt: make([]byte, scramSaltBytes), rounds: cmp.Or(r.Iterations, defaultSCRAMIterations)}
+	if h.rounds < MinSCRAMIterations || h.rounds > MaxSCRAMIterations {
+		return nil, fmt.Errorf("%d iterations: %d to %d are accepted", h.rounds, MinSCRAMIterations, MaxSCRAMIterations)
+	}
+	if _, err := rand.Read(h.salt); err != nil {
+		return nil, err
+	}
+	s, err := NewSCRAM(password, h.salt, h.rounds)
+	if err != nil {
+		return nil, err
+	}
+	h.key = append(s.StoredKey, s.ServerKey...)
 	h.text = h.encode()
 	return h, nil
 }
