@@ -60,24 +60,50 @@ func (b *block) lines(given []line) []line {
 			l.take(o)
 		}
 	}
-	var lines []line
-	for _, filter := range slices.Sorted(maps.Keys(merged)) {
+	var kept node
+	for _, g := range given {
+		kept.plant(&Rule{Access: g.access, Filter: g.filter})
+	}
+	for _, filter := range slices.SortedFunc(maps.Keys(merged), widerFirst) {
 		l := merged[filter]
-		for other, o := range merged {
-			if other != filter && Covers(other, filter) {
-				l.access &^= o.access
-			}
-		}
-		for _, g := range given {
-			if Covers(g.filter, filter) {
-				l.access &^= g.access
+		for a := range Action(actions) {
+			w := walk{topic: filter, filter: true, action: a}
+			if w.visit(&kept, 0); w.allow != nil {
+				l.access &^= 1 << a
 			}
 		}
 		if l.access != 0 {
+			kept.plant(&Rule{Access: l.access, Filter: filter})
+		}
+	}
+	var lines []line
+	for _, filter := range slices.Sorted(maps.Keys(merged)) {
+		if l := merged[filter]; l.access != 0 {
 			lines = append(lines, *l)
 		}
 	}
 	return lines
+}
+
+// widerFirst orders filters so that none comes before one that covers it, which
+// has fewer levels without a wildcard or, of as many, fewer levels.
+func widerFirst(a, b string) int {
+	measure := func(filter string) (literal, levels, ends int) {
+		for l := range strings.SplitSeq(filter, "/") {
+			switch l {
+			case "#":
+				ends = -1
+			case "+":
+				levels++
+			default:
+				literal, levels = literal+1, levels+1
+			}
+		}
+		return literal, levels, ends
+	}
+	literalA, levelsA, endsA := measure(a)
+	literalB, levelsB, endsB := measure(b)
+	return cmp.Or(cmp.Compare(literalA, literalB), cmp.Compare(levelsA, levelsB), cmp.Compare(endsA, endsB), cmp.Compare(a, b))
 }
 
 // without are the lines of the block of a user that no pattern makes needless.

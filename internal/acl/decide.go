@@ -67,6 +67,9 @@ func (d *Denial) Error() string {
 	return d.Rule.Place() + " says '" + d.Rule.Text + "'"
 }
 
+// ReasonString is what the client may know: not the rules.
+func (d *Denial) ReasonString() string { return "the access rules do not allow this topic" }
+
 // Unwrap returns what the client is told.
 func (d *Denial) Unwrap() error { return packet.NotAuthorized }
 
@@ -92,7 +95,7 @@ func (r *Rules) Decide(q Question) Decision {
 	if name == "" {
 		return r.none(NoRule)
 	}
-	w := walk{user: q.User, client: q.Client, topic: name, action: q.Action}
+	w := walk{user: q.User, client: q.Client, topic: name, filter: q.Action == Subscribe, action: q.Action}
 	if own != nil {
 		w.visit(&own.tree, 0)
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -204,4 +205,28 @@ func TestSuggestionAllowsWhatWasDone(t *testing.T) {
 	if fewer < 700 {
 		t.Errorf("only %d of 1000 have fewer rules than uses", fewer)
 	}
+}
+
+// A Book full of what somebody thought up is no trouble.
+func TestSuggestIsFast(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(9, 10))
+	var uses []Use
+	for i := range 50_000 {
+		q := Question{User: fmt.Sprint("u", i%5), Client: fmt.Sprint("c", i%100), Action: Action(i % 3)}
+		for range 1 + r.IntN(8) {
+			q.Topic += fmt.Sprint(r.IntN(20), "/")
+		}
+		q.Topic += "x"
+		if q.Action == Subscribe && r.IntN(2) == 0 {
+			q.Topic += "/#"
+		}
+		uses = append(uses, Use{Question: q})
+	}
+	began := time.Now()
+	got := Suggest(uses)
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("took %v", took)
+	}
+	allowsAll(t, got, uses[:1000])
 }

@@ -125,11 +125,12 @@ func (v *verdict) take(r *Rule) {
 }
 
 // walk looks for the rules that match a topic: of those that deny and of those
-// that allow the first in the file. The filter of a SUBSCRIBE is matched by the
-// rules that cover it.
+// that allow an action the first in the file. A filter is matched by the rules
+// that cover it.
 type walk struct {
 	user, client string
 	topic        string
+	filter       bool // topic is one
 	action       Action
 	deny, allow  *Rule
 }
@@ -151,7 +152,7 @@ func (w *walk) visit(n *node, at int) {
 		end = at + i
 	}
 	text := w.topic[at:end]
-	if w.action == Subscribe && text == "#" {
+	if w.filter && text == "#" {
 		if at == 0 && n.plus != nil { // there is no topic without a first level
 			w.weigh(&n.plus.all)
 		}
