@@ -92,6 +92,13 @@ topic write dev/dev2/cmd
 	if status != 1 || !strings.HasPrefix(stdout, "Client dev1, without a user name, may not publish to 'dev/dev2/state'.\n") {
 		t.Errorf("explain: status %d, %s", status, stdout)
 	}
+	hub := mqtttest.NewClient(t, dial(t, "127.0.0.1", port), packet.V5)
+	hub.Timeout = patience
+	hub.SendText("CONNECT v5 clean id=hub username=hub")
+	hub.Expect("CONNACK ...")
+	if status, stdout, _ := ask("explain", "-i", "hub", "receive", "dev/x/state"); status != 0 || !strings.HasPrefix(stdout, "Client hub, user hub, may receive 'dev/x/state'.\n") {
+		t.Errorf("explain: status %d, %s", status, stdout)
+	}
 	status, stdout, _ = ask("explain", "-u", "hub", "publish", "dev/dev2/cmd")
 	if status != 0 || !strings.Contains(stdout, "✓ "+acl+":15  user hub: topic write dev/dev2/cmd  allows\n") {
 		t.Errorf("explain: status %d, %s", status, stdout)

@@ -18,11 +18,11 @@ import (
 	"github.com/zancudomq/zancudo/packet"
 )
 
-func parse(t *testing.T, text string) *acl.Rules {
-	t.Helper()
+func parse(tb testing.TB, text string) *acl.Rules {
+	tb.Helper()
 	rules, err := acl.Parse("acl", []byte(text))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return rules
 }

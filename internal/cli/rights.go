@@ -27,14 +27,14 @@ func rightsTable(o *rightsOptions) *flags.Command {
 		Name: "explain", Summary: "say whether a client may do something, and which rule decides", Usage: []string{"[flags] {publish | subscribe | receive} topic"},
 		Text: "It asks the broker that runs on this machine or, with -c or --acl, the files that are given, and prints the decision, the rules on the way to it, and the one that decided " +
 			"with its file and line. Nothing is published and nobody has to be connected.\n\n" +
-			"A client without --user has no user name. Which client it is matters where patterns have %c.",
+			"A client without --user has no user name, unless the running broker knows whose it is. Which client it is matters where patterns have %c.",
 		Args: []flags.Arg{
 			{Name: "action", Help: "what the client wants to do", Choices: []string{"publish", "subscribe", "receive"}, Set: flags.Text(&o.Action)},
 			{Name: "topic", Help: "the topic; of subscribe, a filter", Set: flags.Text(&o.Topic)},
 		},
 		Groups: []flags.Group{
 			{Title: "Client", Flags: []flags.Flag{
-				{Names: "-u, --user", Value: "name", Help: "its user name (none)", Set: flags.Text(&o.User)},
+				{Names: "-u, --user", Value: "name", Help: "its user name (none, or that of the client)", Set: flags.Text(&o.User)},
 				{Names: "-i, --client", Value: "id", Help: "its identifier (none)", Set: flags.Text(&o.Client)},
 			}},
 			{Title: "Rules", Flags: append([]flags.Flag{
@@ -87,7 +87,7 @@ func explainRights(ctx context.Context, env Env, args []string) int {
 			if i > 0 {
 				say(env.Stdout, "\n")
 			}
-			(&ruling{env, o, &e.Answers[i]}).write()
+			(&ruling{env, o, &e.Question, &e.Answers[i]}).write()
 		}
 	}
 	for _, a := range e.Answers {
@@ -132,8 +132,9 @@ func (o *rightsOptions) ask(ctx context.Context, env Env) (*daemon.Explanation, 
 // ruling prints an answer for people.
 type ruling struct {
 	Env
-	asked  *rightsOptions
-	answer *daemon.Answer
+	options  *rightsOptions
+	question *daemon.Question
+	answer   *daemon.Answer
 }
 
 // write prints the decision, the way to it, and what else there is to know.
@@ -163,7 +164,7 @@ func (v *ruling) write() {
 // sentence says who may do what, or not.
 func (v *ruling) sentence() string {
 	who := "A client without a user name"
-	switch q := &v.asked.Question; {
+	switch q := v.question; {
 	case q.Client != "" && q.User != "":
 		who = "Client " + q.Client + ", user " + q.User + ","
 	case q.Client != "":
@@ -175,8 +176,8 @@ func (v *ruling) sentence() string {
 	if !v.answer.Allowed {
 		verb = " may not "
 	}
-	to := map[string]string{"publish": "publish to '", "subscribe": "subscribe to '", "receive": "receive '"}[v.asked.Action]
-	return printable(who + verb + to + v.asked.Topic + "'.")
+	to := map[string]string{"publish": "publish to '", "subscribe": "subscribe to '", "receive": "receive '"}[v.question.Action]
+	return printable(who + verb + to + v.question.Topic + "'.")
 }
 
 // steps prints the rules that were looked at, in columns.
@@ -184,7 +185,7 @@ func (v *ruling) steps() {
 	var rows [][3]string
 	widths, hidden := [2]int{}, 0
 	for _, s := range v.answer.Steps {
-		if !s.Matches && !v.asked.all {
+		if !s.Matches && !v.options.all {
 			hidden++
 			continue
 		}

@@ -194,10 +194,23 @@ func (d *daemon) handleExplain(_ context.Context, in []byte) (any, error) {
 	if err := json.Unmarshal(in, &q); err != nil {
 		return nil, fmt.Errorf("read the question: %w", err)
 	}
+	if q.User == "" && q.Client != "" {
+		q.User = d.userOf(q.Client)
+	}
 	d.mu.Lock()
 	g := d.guards
 	d.mu.Unlock()
 	return g.explain(q)
+}
+
+// userOf is the user of a client that has a session; empty: none.
+func (d *daemon) userOf(id string) string {
+	for c := range d.broker.Clients() {
+		if c.ID() == id {
+			return c.User()
+		}
+	}
+	return ""
 }
 
 // Suggested is the answer to the console's request to suggest rules.

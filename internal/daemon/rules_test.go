@@ -105,7 +105,7 @@ func TestEmptyRules(t *testing.T) {
 	r := start(t, "acl_file "+acl+"\n")
 	c := r.dial(t)
 	c.SendText("CONNECT v5 id=c clean will-topic=w will-payload=x")
-	c.Expect("CONNACK 0x87 ...")
+	c.Expect(`CONNACK 0x87 reason="the access rules do not allow this topic"`)
 	c = r.dial(t)
 	c.SendText("CONNECT v5 id=c clean", "SUBSCRIBE 1 a qos=1", "PUBLISH 1 a qos=1 x", "PUBLISH 2 a qos=2 x")
 	c.Expect("CONNACK ...", "SUBACK 1 1", "PUBACK 1 0x87", "PUBREC 2 0x87")
