@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/acl"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -182,4 +183,42 @@ func TestBook(t *testing.T) {
 	}
 	var nobody *Book
 	nobody.Note(acl.Question{})
+}
+
+// Who may come by several doors may what one of them lets through; what none does
+// is denied, told of or noted as the mode says.
+func TestAnyOf(t *testing.T) {
+	t.Parallel()
+	a, b := parse(t, "topic write a"), parse(t, "topic write b")
+	var c broker.Client
+	for _, tt := range []struct {
+		name  string
+		mode  Mode
+		rules []*acl.Rules
+		topic string
+		want  bool
+		lines int
+		notes int
+	}{
+		{"the first", Enforce, []*acl.Rules{a, b}, "a", true, 0, 0},
+		{"the second", Enforce, []*acl.Rules{a, b}, "b", true, 0, 0},
+		{"none", Enforce, []*acl.Rules{a, b}, "c", false, 1, 0},
+		{"no rules", Enforce, []*acl.Rules{a, nil}, "c", true, 0, 0},
+		{"nobody", Enforce, nil, "c", true, 0, 0},
+		{"warn", Warn, []*acl.Rules{a, b}, "c", true, 1, 0},
+		{"learn", Learn, []*acl.Rules{a, b}, "a", true, 0, 1},
+	} {
+		d, log := logged()
+		var book Book
+		var all AnyOf
+		for _, rules := range tt.rules {
+			all = append(all, &Authorizer{Rules: rules, Mode: tt.mode, Denials: d, Book: &book})
+		}
+		got := all.Authorize(&c, broker.Publish, tt.topic)
+		uses, _ := book.Uses()
+		if lines := strings.Count(log.String(), "\n"); (got == nil) != tt.want || lines != tt.lines || len(uses) != tt.notes {
+			t.Errorf("%s: %v, %d lines, %d notes", tt.name, got, lines, len(uses))
+		}
+		d.Close()
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zancudomq/zancudo/internal/access"
 	"github.com/zancudomq/zancudo/internal/config"
 )
 
@@ -197,5 +198,34 @@ func TestRulesOfAPlugin(t *testing.T) {
 			c.SendText("CONNECT v5 id=c clean", "PUBLISH 1 a qos=1 x", "PUBLISH 2 b qos=1 x")
 			c.Expect("CONNACK ...", "PUBACK 1 0x10", "PUBACK 2 0x87")
 		})
+	}
+}
+
+// A session that nobody has come for since the start may what it may by one of
+// the listeners; with one that has no rules, everything.
+func TestRulesOfNoListener(t *testing.T) {
+	t.Parallel()
+	files := newACLFiles(t)
+	a, b := files.write("a", "topic write a\n"), files.write("b", "topic write b\n")
+	per := "per_listener_settings true\nlistener 1\nacl_file " + a + "\nlistener 2\n"
+	for name, tt := range map[string]struct {
+		text string
+		want int // sets of rules; 0: none decides
+	}{
+		"no rules":        {"listener 1\n", 0},
+		"one for all":     {"acl_file " + a + "\nlistener 1\nlistener 2\n", 1},
+		"one without":     {per, 0},
+		"each its own":    {per + "acl_file " + b + "\n", 2},
+		"the same":        {per + "acl_file " + a + "\n", 1},
+		"figures by HTTP": {per + "protocol http_api\n", 1},
+	} {
+		g, err := newGuards(parse(t, tt.text), nil, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all, _ := g.general().(access.AnyOf)
+		if len(all) != tt.want {
+			t.Errorf("%s: %d sets of rules, want %d", name, len(all), tt.want)
+		}
 	}
 }
