@@ -20,14 +20,14 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 	for {
 		cl, err := b.lookup(fresh.id, fresh.user, b.expiryOf(p))
 		if err == nil && !cl.belongsTo(fresh.user) && !b.options().ShareOwners {
-			err = fmt.Errorf("session belongs to another user: %w", packet.ClientIdentifierNotValid)
+			err = fmt.Errorf("session belongs to %s, not to %s: %w", whom(cl.owner()), whom(fresh.user), packet.ClientIdentifierNotValid)
 		}
 		if err != nil {
 			b.left(c)
 			return err
 		}
 		cl.hearOut()
-		old, attached, left := cl.meet(c, p, ack)
+		old, attached, left := cl.meet(c, fresh.user, p, ack)
 		if left != nil {
 			b.bury(cl, old, left)
 		}
@@ -37,6 +37,14 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 		b.dismiss(old)
 		return nil
 	}
+}
+
+// whom calls the owner of a session by its name.
+func whom(user string) string {
+	if user == "" {
+		return "clients without a user name"
+	}
+	return fmt.Sprintf("user %.80q", user)
 }
 
 // connected reports whether a client has a connection.
@@ -103,9 +111,9 @@ func (cl *client) hearOut() {
 	}
 }
 
-// meet makes c the connection of the client, in place of old. If the session
-// must not go on, it ends instead. left is for bury.
-func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *conn, attached bool, left *remains) {
+// meet makes c, a connection of user, that of the client, in place of old. If the
+// session must not go on, it ends instead. left is for bury.
+func (cl *client) meet(c *conn, user string, p *packet.Connect, ack *packet.Connack) (old *conn, attached bool, left *remains) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.gone {
@@ -123,6 +131,9 @@ func (cl *client) meet(c *conn, p *packet.Connect, ack *packet.Connack) (old *co
 	}
 	ack.SessionPresent = cl.met // [MQTT-3.2.2-3]
 	cl.conn, cl.met, cl.absence = c, true, nil
+	if cl.owner() != user { // it may have what user may, not what the other could
+		cl.heir.Store(&user)
+	}
 	cl.listener.Store(c.listener)
 	cl.epoch++
 	c.client, c.credential = cl, c.exchange.request.Credential

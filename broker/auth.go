@@ -98,7 +98,7 @@ func (c *conn) advance(s *scratch, x *exchange, begin bool, data []byte) error {
 // confirm takes what the client has authenticated again with. It stays who it
 // was.
 func (c *conn) confirm(r *ConnectRequest) error {
-	if r.Username != c.client.user {
+	if r.Username != c.client.owner() {
 		return fmt.Errorf("authenticated again as another user: %w", packet.NotAuthorized)
 	}
 	c.client.mu.Lock()

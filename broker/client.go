@@ -15,7 +15,7 @@ import (
 type client struct {
 	broker   *Broker
 	id, user string
-	heir     atomic.Pointer[string] // of a vacant session: whom it belongs to now
+	heir     atomic.Pointer[string] // whom it belongs to now; nil: user
 	vacant   bool                   // it was adopted, and nobody knew whose it is
 	sid      uint64                 // what its facts are stored under; zero: they are not
 	inline   func(*packet.Message)  // instead of a session: a subscriber in this process

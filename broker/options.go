@@ -113,7 +113,8 @@ type Options struct {
 	MergeOverlapping bool
 	// ValidatePayload refuses payloads that are said to be UTF-8 and are not.
 	ValidatePayload bool
-	// ShareOwners lets a client take over the session of another user.
+	// ShareOwners lets a client take over the session of another user, which is
+	// then its own.
 	ShareOwners bool
 	// KeepRetainedUnchecked hands out retained messages of publishers that are
 	// not allowed to publish them any more.

@@ -32,7 +32,7 @@ func (c *conn) review(r Reviewer) error {
 	c.client.mu.Lock()
 	credential := c.credential
 	c.client.mu.Unlock()
-	if err := r.Review(c.client.user, credential); err != nil {
+	if err := r.Review(c.client.owner(), credential); err != nil {
 		return withReason(err, packet.NotAuthorized)
 	}
 	return nil

@@ -25,6 +25,7 @@ type Config struct {
 	Security
 	PerListenerSettings bool
 	CheckRetainSource   bool
+	CheckSessionOwner   bool
 	ACLMode             string    // enforce, warn or learn
 	ClientIDPrefixes    string    // empty: any
 	GlobalPlugins       []*Plugin // of all listeners

@@ -75,6 +75,9 @@ func (l *linter) pointlessBridge(b *Bridge) {
 func (l *linter) pointless() {
 	c := l.config
 	l.unreachable()
+	if !c.CheckSessionOwner {
+		l.insecure("check_session_owner", nil, "whoever knows a client identifier gets the messages of its session", "Remove the line, or give each user client identifiers of its own.")
+	}
 	l.pointlessIf(c.PerListenerSettings, nil, "with 'per_listener_settings true' it belongs to a listener", "Write it below the listener it is for.", securityNames()...)
 	l.pointlessIf(!c.Log.Dests.Syslog, nil, "there is no 'log_dest syslog'", "Remove the line, or add that one.", "log_facility")
 	l.pointlessIf(!c.Log.Timestamp, nil, "'log_timestamp' is false", "Remove the line.", "log_timestamp_format")

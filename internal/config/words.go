@@ -106,6 +106,12 @@ var securityWords = []Word{
 		place:  func(t target) any { return &t.config.ClientIDPrefixes },
 	},
 	{
+		Name: "check_session_owner", Kind: Bool, Default: "true", Ours: true,
+		Doc: "Refuse clients that ask for the session of another user, or would end it. A session belongs to the user who made it, or to the clients without a user name; " +
+			"with false, as in Mosquitto, whoever knows a client identifier gets its messages.",
+		place: func(t target) any { return &t.config.CheckSessionOwner },
+	},
+	{
 		Name: "check_retain_source", Kind: Bool, Default: "true",
 		Doc:   "Deliver a retained message only while its publisher may still publish it.",
 		place: func(t target) any { return &t.config.CheckRetainSource },

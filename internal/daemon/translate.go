@@ -27,6 +27,7 @@ func brokerOptions(c *config.Config) broker.Options {
 		UpgradeQoS:            c.UpgradeOutgoingQoS,
 		MergeOverlapping:      !c.AllowDuplicateMessages,
 		KeepRetainedUnchecked: !c.CheckRetainSource,
+		ShareOwners:           !c.CheckSessionOwner,
 	}
 }
 

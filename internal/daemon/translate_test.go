@@ -51,6 +51,7 @@ func TestTranslate(t *testing.T) {
 		{"queue_qos0_messages true\nupgrade_outgoing_qos true\nallow_duplicate_messages false\ncheck_retain_source false", func(o *broker.Options, _ *broker.ListenerOptions) {
 			o.QueueQoS0, o.UpgradeQoS, o.MergeOverlapping, o.KeepRetainedUnchecked = true, true, true, true
 		}},
+		{"check_session_owner false", func(o *broker.Options, _ *broker.ListenerOptions) { o.ShareOwners = true }},
 		{"listener 1883\nallow_anonymous true\nmount_point home/\nuse_username_as_clientid true", func(_ *broker.Options, l *broker.ListenerOptions) {
 			l.MountPoint, l.UsernameAsClientID = "home/", true
 		}},
