@@ -73,7 +73,7 @@ func TestDenialsAreToldLessAndLessOften(t *testing.T) {
 		z := &Authorizer{Rules: rules, Denials: d}
 		try := func(topic string) {
 			q := acl.Question{User: "alice", Client: "phone", Action: acl.Publish, Topic: topic}
-			d.tell(q, z.Rules.Decide(q), Enforce)
+			d.tell(q, z.Rules.Decide(q).Err(), Enforce)
 		}
 		for i := range 100 {
 			try(fmt.Sprint("a/", i))
@@ -125,7 +125,7 @@ func TestDenialsAreBounded(t *testing.T) {
 		d, log := logged()
 		for i := range maxKinds + 500 {
 			q := acl.Question{Client: fmt.Sprint("c", i), Action: acl.Receive, Topic: "a"}
-			d.tell(q, rules.Decide(q), Enforce)
+			d.tell(q, rules.Decide(q).Err(), Enforce)
 		}
 		if len(d.told) != maxKinds {
 			t.Errorf("%d kinds", len(d.told))
@@ -146,11 +146,11 @@ func TestTellingAllocatesNothing(t *testing.T) {
 	defer d.Close()
 	q := acl.Question{Client: "c", Action: acl.Receive, Topic: "a"}
 	decision := rules.Decide(q)
-	if n := testing.AllocsPerRun(100, func() { d.tell(q, decision, Enforce) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { d.tell(q, decision.Err(), Enforce) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	var nobody *Denials
-	nobody.tell(q, decision, Enforce)
+	nobody.tell(q, decision.Err(), Enforce)
 	if !errors.Is(decision.Err(), packet.NotAuthorized) {
 		t.Error(decision.Err())
 	}

@@ -15,16 +15,27 @@ const (
 	Learn               // everything passes and is noted in the Book
 )
 
+// Decider decides before rules do.
+type Decider interface {
+	// Decide returns why something is denied, nil if it is allowed. Undecided, it
+	// leaves that to the rules; where there are none, the error holds.
+	Decide(q acl.Question) (denied error, decided bool)
+	// DecideUnsubscribe does so for the end of a subscription, of which rules say
+	// nothing.
+	DecideUnsubscribe(q acl.Question) (denied error, decided bool)
+}
+
 // Authorizer decides by rules. It is not changed once it is in use: a reload
 // puts another in its place.
 type Authorizer struct {
-	Rules   *acl.Rules // nil: everything is allowed
+	First   Decider    // is asked before the rules; nil: nobody is
+	Rules   *acl.Rules // nil: everything is allowed that First leaves to them
 	Mode    Mode
 	Denials *Denials // are told of what was denied; nil: nobody is
 	Book    *Book    // takes notes if the Mode is Learn
 }
 
-var _ broker.Authorizer = (*Authorizer)(nil)
+var _ broker.UnsubscriptionAuthorizer = (*Authorizer)(nil)
 
 // Authorize decides for a client.
 func (z *Authorizer) Authorize(c *broker.Client, a broker.Action, topic string) error {
@@ -33,18 +44,45 @@ func (z *Authorizer) Authorize(c *broker.Client, a broker.Action, topic string) 
 		z.Book.Note(q)
 		return nil
 	}
-	if z.Rules == nil {
+	return z.tell(q, z.decide(q))
+}
+
+// tell tells of what is denied. It returns the error that holds.
+func (z *Authorizer) tell(q acl.Question, denied error) error {
+	if denied == nil {
 		return nil
 	}
-	d := z.Rules.Decide(q)
-	if d.Allowed {
-		return nil
-	}
-	z.Denials.tell(q, d, z.Mode)
+	z.Denials.tell(q, denied, z.Mode)
 	if z.Mode == Warn {
 		return nil
 	}
-	return d.Err()
+	return denied
+}
+
+// decide returns why something is denied.
+func (z *Authorizer) decide(q acl.Question) error {
+	if z.First != nil {
+		if denied, decided := z.First.Decide(q); decided || z.Rules == nil {
+			return denied
+		}
+	}
+	if z.Rules == nil {
+		return nil
+	}
+	return z.Rules.Decide(q).Err()
+}
+
+// AuthorizeUnsubscribe decides whether a subscription may be ended.
+func (z *Authorizer) AuthorizeUnsubscribe(c *broker.Client, filter string) error {
+	if z.First == nil || z.Mode == Learn {
+		return nil
+	}
+	q := acl.Question{User: c.User(), Client: c.ID(), Action: acl.Subscribe, Topic: filter}
+	denied, decided := z.First.DecideUnsubscribe(q)
+	if !decided && z.Rules != nil {
+		return nil
+	}
+	return z.tell(q, denied)
 }
 
 // AnyOf decides about clients of which it is not known whose rules are theirs:
@@ -57,7 +95,7 @@ var _ broker.Authorizer = AnyOf(nil)
 func (all AnyOf) Authorize(c *broker.Client, a broker.Action, topic string) error {
 	q := acl.Question{User: c.User(), Client: c.ID(), Action: acl.Action(a), Topic: topic}
 	for _, z := range all {
-		if z.Mode != Learn && (z.Rules == nil || z.Rules.Decide(q).Allowed) {
+		if z.Mode != Learn && z.decide(q) == nil {
 			return nil
 		}
 	}

@@ -28,7 +28,7 @@ type Denials struct {
 type kind struct {
 	user, client string
 	action       acl.Action
-	why          error // the *acl.Denial: one for each rule
+	why          error // equal ones for denials by the same rule
 	mode         Mode
 }
 
@@ -62,11 +62,11 @@ func (d *Denials) Close() {
 }
 
 // tell is told of a denial; nil Denials pass it over.
-func (d *Denials) tell(q acl.Question, decision acl.Decision, mode Mode) {
+func (d *Denials) tell(q acl.Question, why error, mode Mode) {
 	if d == nil {
 		return
 	}
-	k := kind{q.User, q.Client, q.Action, decision.Err(), mode}
+	k := kind{q.User, q.Client, q.Action, why, mode}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch t := d.told[k]; {

@@ -7,11 +7,15 @@ import (
 )
 
 // bundled are the plugins of Mosquitto that are built in, by the names of their
-// files: each is the same as a word, and has an option like it.
+// files, and the option of each that names its file. The first two are the same
+// as words.
 var bundled = map[string]string{
-	"mosquitto_password_file.so": "password_file",
-	"mosquitto_acl_file.so":      "acl_file",
+	"mosquitto_password_file.so":    "password_file",
+	"mosquitto_acl_file.so":         "acl_file",
+	"mosquitto_dynamic_security.so": dynamicOption,
 }
+
+const dynamicOption = "config_file"
 
 // fileName is the last part of the path of a plugin, which knows it anywhere.
 func (p *Plugin) fileName() string { return p.Path[strings.LastIndexByte(p.Path, '/')+1:] }
@@ -23,16 +27,13 @@ func unknownPlugin(w *Word, p *Plugin) *Problem {
 	}
 	problem := &Problem{Class: Refusal, Word: w.Name, Text: fmt.Sprintf("The plugin '%s' is not supported.", clean(p.Path))}
 	switch p.fileName() {
-	case "mosquitto_dynamic_security.so":
-		problem.Text = "The plugin 'mosquitto_dynamic_security.so' is not supported yet."
-		problem.Remedy = "Until it is, users come with 'password_file' and rights with 'acl_file'."
 	case "mosquitto_persist_sqlite.so":
 		problem.Remedy = "Write 'persistence true' instead: it keeps everything on disk."
 	case "mosquitto_sparkplug_aware.so":
 		problem.Text = "The plugin 'mosquitto_sparkplug_aware.so' is not supported yet."
 		problem.Remedy = "The broker runs without the line, and then serves Sparkplug like any other messages."
 	default:
-		problem.Remedy = "This program runs no plugins in C; those of Mosquitto for password files and access rules are built in. Without the line the broker would not do what it asks for."
+		problem.Remedy = "This program runs no plugins in C; those of Mosquitto for password files, access rules and dynamic security are built in. Without the line the broker would not do what it asks for."
 	}
 	return problem
 }
@@ -76,6 +77,40 @@ func (c *Config) PasswordFilesOn(l *Listener) []SecurityFile {
 func (c *Config) ACLFileOn(l *Listener) *SecurityFile {
 	if files := c.securityFiles(l, "acl_file", c.SecurityOn(l).ACLFile); len(files) > 0 {
 		return &files[0]
+	}
+	return nil
+}
+
+// A DynamicFile is the file of dynamic security. InitFile names a file with the
+// password that the first client gets if there is none; empty: there is none.
+type DynamicFile struct {
+	SecurityFile
+	InitFile string
+}
+
+// DynamicFileOn is the file of the clients, groups and roles of l; nil: there is
+// none.
+func (c *Config) DynamicFileOn(l *Listener) *DynamicFile {
+	for _, p := range c.pluginsOn(l) {
+		if path := p.Option(dynamicOption); bundled[p.fileName()] == dynamicOption && path != "" {
+			return &DynamicFile{SecurityFile{path, "plugin_opt_" + dynamicOption, place{p.File, p.Line}}, p.Option("password_init_file")}
+		}
+	}
+	return nil
+}
+
+// checkDynamic is the problem of several files of dynamic security: commands
+// could not say which they are for.
+func (c *Config) checkDynamic() *Problem {
+	var first *DynamicFile
+	for _, l := range c.Listeners {
+		switch f := c.DynamicFileOn(l); {
+		case f == nil:
+		case first == nil:
+			first = f
+		case f.Path != first.Path:
+			return f.Problem(fmt.Sprintf("There are two files of dynamic security: '%s' and '%s'.", clean(first.Path), clean(f.Path)), "Use the same for all listeners.")
+		}
 	}
 	return nil
 }

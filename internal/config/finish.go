@@ -21,6 +21,7 @@ func (p *parser) finish() {
 		p.report(at(checkProxy(l), l.File, l.Line))
 		p.report(c.checkRights(l))
 	}
+	p.report(c.checkDynamic())
 	p.report(p.homeless())
 	p.report(c.lossy())
 	for _, plugin := range c.plugins() {

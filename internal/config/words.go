@@ -119,8 +119,9 @@ var securityWords = []Word{
 	{
 		Name: "plugin", Aliases: []string{"auth_plugin"}, Scope: Opening, Kind: String, Value: "PATH",
 		Sample: "mosquitto_password_file.so",
-		Doc: "Use a plugin. Those of Mosquitto for password files (mosquitto_password_file.so with plugin_opt_password_file) and for access rules " +
-			"(mosquitto_acl_file.so with plugin_opt_acl_file) are built in and known by their names, wherever the files are; nothing is loaded. Others are not supported.",
+		Doc: "Use a plugin. Those of Mosquitto for password files (mosquitto_password_file.so with plugin_opt_password_file), access rules " +
+			"(mosquitto_acl_file.so with plugin_opt_acl_file) and dynamic security (mosquitto_dynamic_security.so with plugin_opt_config_file) are built in and known by their names, " +
+			"wherever the files are; nothing is loaded. Others are not supported.",
 	},
 	{
 		Name: "global_plugin", Scope: Opening, Kind: String, Value: "PATH",

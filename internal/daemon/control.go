@@ -3,6 +3,7 @@ package daemon
 import (
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/control"
+	"github.com/zancudomq/zancudo/internal/dynsec"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -21,9 +22,24 @@ func (a controlAPI) Intercept(_ *broker.Client, m *packet.Message) (*packet.Mess
 	}
 	answer := control.Answer(m.Payload, map[string]control.Handler{
 		"listListeners": func(control.Command) (any, error) { return a.listeners(), nil },
-		"listPlugins":   func(control.Command) (any, error) { return map[string][]struct{}{"plugins": {}}, nil }, // there are none
+		"listPlugins":   func(control.Command) (any, error) { return a.plugins(), nil },
 	})
 	return nil, a.daemon.broker.Publish(&packet.Message{Topic: controlTopic + "/response", Payload: answer})
+}
+
+// controlPlugin is what listPlugins tells of one.
+type controlPlugin struct {
+	Name      string   `json:"name"`
+	Endpoints []string `json:"control-endpoints,omitempty"`
+}
+
+// plugins are those that take requests.
+func (a controlAPI) plugins() map[string][]controlPlugin {
+	all := []controlPlugin{}
+	if a.daemon.deciding.Load().dynamic != nil {
+		all = append(all, controlPlugin{"dynamic-security", []string{dynsec.Topic}})
+	}
+	return map[string][]controlPlugin{"plugins": all}
 }
 
 // controlListener is what listListeners tells of one.

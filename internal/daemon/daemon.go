@@ -149,6 +149,9 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.guards, err = newGuards(c, d.watch, d.verifier); err != nil {
 		return err
 	}
+	if err = d.addDynamic(d.guards); err != nil {
+		return err
+	}
 	d.deciding.Store(d.guards)
 	for _, text := range d.guards.rulesSentences() {
 		d.logger.Warn("configuration warning", "text", text)
@@ -192,6 +195,9 @@ func (d *daemon) brokerOptions(g *guards) broker.Options {
 	o.Logger, o.Trace = d.logger, trace(c, d.log)
 	if d.store != nil {
 		o.Store = d.store
+	}
+	if g.dynamic != nil {
+		o.Interceptors = append(o.Interceptors, dynamicAPI{d, g.dynamic.security})
 	}
 	if c.EnableControlAPI {
 		o.Interceptors = append(o.Interceptors, controlAPI{d})
@@ -263,6 +269,7 @@ func (d *daemon) stop(ctx context.Context) {
 		e.endAPI()
 		e.serving.Wait()
 	}
+	d.guards.dynamic.stop()
 	d.closeStore()
 }
 

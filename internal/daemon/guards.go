@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/access"
 	"github.com/zancudomq/zancudo/internal/auth"
 	"github.com/zancudomq/zancudo/internal/config"
 )
@@ -15,6 +16,7 @@ type guards struct {
 	acl      map[string]*aclFile // by their names
 	users    *userFiles
 	verifier *auth.Verifier // of their passwords
+	dynamic  *dynamic       // is added before they are used; nil: there is none
 }
 
 // newGuards reads what the words of c about users and rights name. It refuses
@@ -39,6 +41,8 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 	switch {
 	case identifies(l):
 		return identified{l.TLS.UseSubjectAsUsername}
+	case g.config.DynamicFileOn(l) != nil && g.dynamic != nil:
+		return g.dynamicLogin(l)
 	case g.users.on[l] != nil:
 		return &auth.Passwords{Users: g.users.on[l], Verifier: g.verifier, Anonymous: g.config.AnonymousOn(l)}
 	case closed(g.config, l):
@@ -49,7 +53,28 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 	return nil
 }
 
+// dynamicLogin decides who may connect by a listener with dynamic security.
+func (g *guards) dynamicLogin(l *config.Listener) broker.Authenticator {
+	a := &dynamicLogin{security: g.dynamic.security, anonymous: g.config.AnonymousOn(l)}
+	if users := g.users.on[l]; users != nil {
+		a.others = &auth.Passwords{Users: users, Verifier: g.verifier}
+	}
+	return a
+}
+
+// first decides before the rules about the clients of l; nil: nobody does.
+func (g *guards) first(l *config.Listener) access.Decider {
+	switch {
+	case g.dynamic == nil:
+		return nil
+	case g.config.DynamicFileOn(l) != nil:
+		return g.dynamic.security
+	default:
+		return barred{alone: g.rulesOn(l) == nil}
+	}
+}
+
 // closed reports whether nobody can connect by l.
 func closed(c *config.Config, l *config.Listener) bool {
-	return !c.AnonymousOn(l) && len(c.PasswordFilesOn(l)) == 0 && !identifies(l)
+	return !c.AnonymousOn(l) && len(c.PasswordFilesOn(l)) == 0 && c.DynamicFileOn(l) == nil && !identifies(l)
 }

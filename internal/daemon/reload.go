@@ -83,6 +83,9 @@ func (r *reloading) prepare(ctx context.Context) (err error) {
 	if r.guards, err = newGuards(r.next, r.watch, r.verifier); err != nil {
 		return err
 	}
+	if err = r.addDynamic(r.guards); err != nil {
+		return err
+	}
 	left := make(map[place]*entrance)
 	for _, e := range r.entrances {
 		left[e.place] = e
@@ -205,6 +208,12 @@ func (r *reloading) undo(ctx context.Context) {
 
 // commit puts everything in place.
 func (r *reloading) commit() {
+	switch now, before := r.guards.dynamic, r.daemon.guards.dynamic; {
+	case now == nil || now != before:
+		before.stop()
+	default:
+		now.reread()
+	}
 	r.broker.Change(r.brokerOptions(r.guards))
 	r.figures.tree.Change(sysInterval(r.next))
 	r.publishMode(r.next)

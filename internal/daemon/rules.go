@@ -98,13 +98,13 @@ func (g *guards) aclMode() access.Mode {
 	}
 }
 
-// by is an Authorizer by rules, which may be nil; nil if it has nothing to say.
-func (g *guards) by(rules *acl.Rules) *access.Authorizer {
-	mode := g.aclMode()
-	if rules == nil && mode != access.Learn {
+// by is an Authorizer of the clients of l; nil if it has nothing to say.
+func (g *guards) by(l *config.Listener) *access.Authorizer {
+	mode, rules, first := g.aclMode(), g.rulesOn(l), g.first(l)
+	if rules == nil && first == nil && mode != access.Learn {
 		return nil
 	}
-	z := &access.Authorizer{Rules: rules, Mode: mode}
+	z := &access.Authorizer{First: first, Rules: rules, Mode: mode}
 	if g.watch != nil {
 		z.Denials, z.Book = g.watch.denials, &g.watch.book
 	}
@@ -114,7 +114,7 @@ func (g *guards) by(rules *acl.Rules) *access.Authorizer {
 // authorizer decides what the clients that have come by l may do; nil:
 // everything.
 func (g *guards) authorizer(l *config.Listener) broker.Authorizer {
-	if z := g.by(g.rulesOn(l)); z != nil {
+	if z := g.by(l); z != nil {
 		return z
 	}
 	return nil
@@ -125,14 +125,18 @@ func (g *guards) authorizer(l *config.Listener) broker.Authorizer {
 // one of the listeners; nil: everything.
 func (g *guards) general() broker.Authorizer {
 	var all access.AnyOf
-	seen := map[*acl.Rules]bool{}
+	type deciders struct {
+		first access.Decider
+		rules *acl.Rules
+	}
+	seen := map[deciders]bool{}
 	for _, l := range g.config.Listeners {
-		rules := g.rulesOn(l)
-		if l.Protocol == httpAPI || seen[rules] {
+		by := deciders{g.first(l), g.rulesOn(l)}
+		if l.Protocol == httpAPI || seen[by] {
 			continue
 		}
-		seen[rules] = true
-		z := g.by(rules)
+		seen[by] = true
+		z := g.by(l)
 		if z == nil {
 			return nil
 		}

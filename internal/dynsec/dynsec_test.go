@@ -12,6 +12,7 @@ import (
 	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/acl"
 	"github.com/zancudomq/zancudo/internal/password"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -102,6 +103,7 @@ func TestCommands(t *testing.T) {
 		{"getDefaultACLAccess", "", `{"acls":[{"acltype":"publishClientSend","allow":true},{"acltype":"publishClientReceive","allow":true},{"acltype":"subscribe","allow":true},{"acltype":"unsubscribe","allow":true}]}`},
 		{"setDefaultACLAccess", `"acls":[{"acltype":"other","allow":true}]`, "Unknown acltype"},
 		{"setDefaultACLAccess", `"acls":[{"acltype":"subscribe"}]`, "Invalid/missing allow"},
+		{"setDefaultACLAccess", `"acls":[{"acltype":"unsubscribe","access":"allow"}]`, ""},
 		{"setDefaultACLAccess", ``, "Invalid/missing acls array"},
 
 		{"createRole", `"rolename":"r1","textname":"one","acls":[{"acltype":"publishClientSend","topic":"a/#","allow":true,"priority":5}]`, ""},
@@ -173,7 +175,7 @@ func TestCommands(t *testing.T) {
 		{"deleteClient", `"username":"u1"`, "Client not found"},
 		{"getGroup", `"groupname":"g2"`, `{"group":{"groupname":"g2","textname":"G","roles":[],"clients":[]}}`},
 		{"removeClientRole", `"username":"u2","rolename":"r1"`, ""},
-		{"getDetails", ``, `{"clientCount":1,"groupCount":1,"roleCount":1,"changeIndex":25}`},
+		{"getDetails", ``, `{"clientCount":1,"groupCount":1,"roleCount":1,"changeIndex":26}`},
 	} {
 		before, saved := b.do("getDetails", ""), string(b.file)
 		b.want(c.command, c.fields, c.want)
@@ -290,29 +292,28 @@ func TestBegin(t *testing.T) {
 	}
 	b := newBench(t, string(text))
 	b.want("getAnonymousGroup", "", `{"group":{"groupname":"unauthenticated"}}`)
-	admin := identity{"admin", "x"}
 	for _, c := range []struct {
-		who    identity
-		action broker.Action
+		user   string
+		action acl.Action
 		topic  string
 		want   bool
 	}{
-		{admin, broker.Publish, Topic, true},
-		{admin, broker.Subscribe, Topic + "/#", true},
-		{admin, broker.Receive, "$SYS/broker/uptime", true},
-		{admin, broker.Publish, "a", false},
-		{identity{}, broker.Publish, Topic, false},
-		{identity{}, broker.Subscribe, "#", false},
+		{"admin", acl.Publish, Topic, true},
+		{"admin", acl.Subscribe, Topic + "/#", true},
+		{"admin", acl.Receive, "$SYS/broker/uptime", true},
+		{"admin", acl.Publish, "a", false},
+		{"", acl.Publish, Topic, false},
+		{"", acl.Subscribe, "#", false},
 	} {
-		if err := b.decide(c.who, c.action, c.topic); (err == nil) != c.want {
-			t.Errorf("%v %v %s: %v", c.who, c.action, c.topic, err)
+		if err := b.ask(c.user, "x", c.action, c.topic); (err == nil) != c.want {
+			t.Errorf("%q %v %s: %v", c.user, c.action, c.topic, err)
 		}
 	}
 	if text, err = Init("boss", "p"); err != nil {
 		t.Fatal(err)
 	}
 	b = newBench(t, string(text))
-	if err := b.decide(identity{"boss", ""}, broker.Publish, Topic); err != nil {
+	if err := b.ask("boss", "", acl.Publish, Topic); err != nil {
 		t.Error(err)
 	}
 }

@@ -178,15 +178,20 @@ func getDefaults(b *book, _ arguments) (any, error) {
 
 func setDefaults(b *book, a arguments) (any, error) {
 	var list []struct {
-		Kind  string `json:"acltype"`
-		Allow *bool  `json:"allow"`
+		Kind   string `json:"acltype"`
+		Allow  *bool  `json:"allow"`
+		Access string `json:"access"` // mosquitto_ctrl 2.0 says it so, and Mosquitto 2.0 does not hear it
 	}
 	if err := optional(a, "acls", &list); err != nil || len(list) == 0 {
 		return nil, invalid("acls array")
 	}
 	next := b.defaults
 	for _, one := range list {
-		if one.Allow == nil {
+		switch {
+		case one.Allow != nil:
+		case one.Access == "allow", one.Access == "deny":
+			one.Allow = new(one.Access == "allow")
+		default:
 			return nil, invalid("allow")
 		}
 		switch one.Kind {

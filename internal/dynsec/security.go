@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/acl"
 	"github.com/zancudomq/zancudo/internal/control"
 	"github.com/zancudomq/zancudo/internal/password"
 	"github.com/zancudomq/zancudo/packet"
@@ -42,12 +43,7 @@ type Security struct {
 	view atomic.Pointer[view]
 }
 
-var (
-	_ broker.Authenticator            = (*Security)(nil)
-	_ broker.Reviewer                 = (*Security)(nil)
-	_ broker.Authorizer               = (*Security)(nil)
-	_ broker.UnsubscriptionAuthorizer = (*Security)(nil)
-)
+var _ broker.Reviewer = (*Security)(nil)
 
 // New reads the text of a file.
 func New(text []byte, o Options) (*Security, error) {
@@ -63,14 +59,19 @@ func New(text []byte, o Options) (*Security, error) {
 	return s, nil
 }
 
-// Reload reads the file again. After an error all is as it was.
-func (s *Security) Reload(text []byte) error {
+// Reload reads the file again, between two requests; read returns nil if it is as
+// it was. After an error all is as it was.
+func (s *Security) Reload(read func() ([]byte, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text, err := read()
+	if err != nil || text == nil {
+		return err
+	}
 	b, err := parse(text)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.use(b)
 	return nil
 }
@@ -130,32 +131,28 @@ func (s *Security) Review(user string, credential any) error {
 	return nil
 }
 
-// Authorize decides by the roles of a client.
-func (s *Security) Authorize(c *broker.Client, a broker.Action, topic string) error {
-	return s.decide(identity{c.User(), c.ID()}, a, topic)
-}
-
-func (s *Security) decide(who identity, a broker.Action, topic string) error {
-	v := s.view.Load()
-	switch a {
-	case broker.Publish:
-		return v.message(who, send, topic, v.book.defaults.Send)
-	case broker.Receive:
-		return v.message(who, receive, topic, v.book.defaults.Receive)
-	default:
-		return v.filter(who, subscribeLiteral, subscribePattern, topic, v.book.defaults.Subscribe)
+// Decide decides by the roles of a client: nil, or why not. About a client that
+// it does not know it is undecided.
+func (s *Security) Decide(q acl.Question) (denied error, decided bool) {
+	v, who := s.view.Load(), identity{q.User, q.Client}
+	var err error
+	switch q.Action {
+	case acl.Publish:
+		err = v.message(who, send, q.Topic, v.book.defaults.Send)
+	case acl.Receive:
+		err = v.message(who, receive, q.Topic, v.book.defaults.Receive)
+	case acl.Subscribe:
+		err = v.filter(who, subscribeLiteral, subscribePattern, q.Topic, v.book.defaults.Subscribe)
 	}
+	return err, !errors.Is(err, errUnknown)
 }
 
-// AuthorizeUnsubscribe decides whether a subscription may be ended.
-func (s *Security) AuthorizeUnsubscribe(c *broker.Client, filter string) error {
+// DecideUnsubscribe decides whether a client may end a subscription.
+func (s *Security) DecideUnsubscribe(q acl.Question) (denied error, decided bool) {
 	v := s.view.Load()
-	return v.filter(identity{c.User(), c.ID()}, unsubscribeLiteral, unsubscribePattern, filter, v.book.defaults.Unsubscribe)
+	err := v.filter(identity{q.User, q.Client}, unsubscribeLiteral, unsubscribePattern, q.Topic, v.book.defaults.Unsubscribe)
+	return err, !errors.Is(err, errUnknown)
 }
-
-// Undecided reports whether an error of Authorize only says that the client is
-// not known, so that another Authorizer may decide.
-func Undecided(err error) bool { return errors.Is(err, errUnknown) }
 
 // Request is what a client asks for.
 type Request struct {

@@ -150,32 +150,30 @@ func (a *rule) fill(who identity) bool {
 	return true
 }
 
-// denial is why something is denied.
+// denial is why something is denied. Those by the same rule are equal.
 type denial struct {
-	action, topic string
-	by            *granted // nil: the defaults, or that there is no such client
-	rule          string
-	unknown       bool
+	role, group string // role is empty: the defaults deny
+	what        string
+	unknown     bool
 }
 
-func (d *denial) Error() string {
+func (d denial) Error() string {
 	switch {
 	case d.unknown:
 		return "dynamic security: there is no such client"
-	case d.by == nil:
-		return fmt.Sprintf("dynamic security: no role says anything of %s %q, and the default is to deny", d.action, d.topic)
-	case d.by.group != "":
-		return fmt.Sprintf("dynamic security: role %q of group %q denies %s", d.by.name, d.by.group, d.rule)
+	case d.role == "":
+		return fmt.Sprintf("dynamic security: no role allows %s, and the default is to deny", d.what)
+	case d.group != "":
+		return fmt.Sprintf("dynamic security: role %q of group %q denies %s", d.role, d.group, d.what)
 	default:
-		return fmt.Sprintf("dynamic security: role %q denies %s", d.by.name, d.rule)
+		return fmt.Sprintf("dynamic security: role %q denies %s", d.role, d.what)
 	}
 }
 
-func (d *denial) Unwrap() error { return packet.NotAuthorized }
+func (d denial) Unwrap() error { return packet.NotAuthorized }
 
-// errUnknown is part of the error about a client that dynamic security does not
-// know: another may decide.
-var errUnknown = &denial{unknown: true}
+// errUnknown is the error about a client that dynamic security does not know.
+var errUnknown error = denial{unknown: true}
 
 // message decides about a message from or to a client.
 func (v *view) message(who identity, k kind, name string, otherwise bool) error {
@@ -188,7 +186,7 @@ func (v *view) message(who identity, k kind, name string, otherwise bool) error 
 			return a.verdict(&s.roles[i])
 		}
 	}
-	return usual(otherwise, k.String(), name)
+	return usual(otherwise, kindNames[k], name)
 }
 
 // about is the first rule about a message of a topic; nil: there is none.
@@ -218,7 +216,7 @@ func (v *view) filter(who identity, literal, pattern kind, filter string, otherw
 	for i := range s.roles {
 		g := &s.roles[i]
 		if literal == subscribeLiteral && !g.wildcards && strings.ContainsAny(filter, "+#") {
-			return &denial{by: g, rule: "subscriptions with wildcards"}
+			return denial{role: g.name, group: g.group, what: "subscriptions with wildcards"}
 		}
 		a := g.exactly(literal, filter)
 		if a == nil {
@@ -259,7 +257,7 @@ func (a *rule) verdict(g *granted) error {
 	if a.allow {
 		return nil
 	}
-	return &denial{by: g, rule: fmt.Sprintf("%v %q", a.kind, a.topic)}
+	return denial{role: g.name, group: g.group, what: fmt.Sprintf("%v %q", a.kind, a.topic)}
 }
 
 // usual is the default, which never opens what the broker is controlled by.
@@ -267,5 +265,5 @@ func usual(allow bool, action, name string) error {
 	if allow && !strings.HasPrefix(name, "$CONTROL") {
 		return nil
 	}
-	return &denial{action: action, topic: name}
+	return denial{what: action}
 }

@@ -46,6 +46,8 @@ const (
 	msgDropped       = "privileges dropped"
 	msgRoot          = "running as root"
 	msgSlowed        = "logins slowed down"
+	msgDynamic       = "dynamic security command"
+	msgDynamicBegun  = "dynamic security begun"
 	msgNoFile        = "log file not opened"
 	msgNegotiated    = "connection negotiated"
 	msgRenewed       = "certificates renewed"
@@ -150,6 +152,12 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		b = appendRemote(append(b, "Logins slowed down: "+a.text("failures")+" failed logins from "...), a)
 		b = append(appendText(append(b, " as user '"...), a.text("user")), '\'')
 		return append(b, ", the next one waits for "+a.text("delay")+"."...)
+	case msgDynamic:
+		return appendDynamic(b, a)
+	case msgDynamicBegun:
+		b = appendText(append(b, "Dynamic security begins with the file "...), a.text("file"))
+		b = appendText(append(b, " and the client '"...), a.text("user"))
+		return appendText(append(b, "'. "...), a.text("text"))
 	case msgDropped:
 		return append(appendText(append(b, "Running as "...), a.text("identity")), '.')
 	case msgRoot:
@@ -182,6 +190,19 @@ func appendTLS(b []byte, message string, a attrs) []byte {
 		b = appendText(append(b, "What decrypts every connection with TLS is written to "...), a.text("file"))
 		return append(b, ": whoever has that file can read them all."...)
 	}
+}
+
+// appendDynamic appends a command of dynamic security, and who gave it.
+func appendDynamic(b []byte, a attrs) []byte {
+	b = appendText(append(b, "dynsec: "...), a.text("client"))
+	b = appendText(append(b, '/'), a.text("user"))
+	b = appendText(append(b, " | "...), a.text("command"))
+	for _, field := range []string{"username", "groupname", "rolename", "acltype", "topic", "allow", "priority", "clientid", "password", "err"} {
+		if _, given := a.find(field); given {
+			b = appendText(append(b, " | "+field+"="...), a.text(field))
+		}
+	}
+	return b
 }
 
 func appendConnected(b []byte, a attrs) []byte {
