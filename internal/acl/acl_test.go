@@ -191,7 +191,7 @@ func TestProblems(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	rules, err := Parse("f", []byte("topic read\npattern read all\ntopic read %u/x\ntopic read $share/g/a\npattern read %c\ntopic read a\n"))
+	rules, err := Parse("f", []byte("topic read\npattern read all\ntopic read %u/x\ntopic read $share/g/a\npattern read %c\ntopic read a\nuser u\ntopic deny x/#\ntopic read x/+\ntopic read #\nuser v\ntopic write x/y\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,11 +204,12 @@ func TestWarnings(t *testing.T) {
 		"f:2: The pattern has neither %c nor %u. It holds for everybody.",
 		"f:3: %c and %u mean nothing after 'topic'. Write 'pattern' to have them replaced.",
 		"f:4: No topic matches '$share/g/a'. A shared subscription is checked by the filter behind its group.",
+		"f:9: It never holds: line 8 denies all of it. Who denies wins, wherever it stands.",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if rules.Len() != 6 {
+	if rules.Len() != 10 {
 		t.Errorf("%d rules", rules.Len())
 	}
 }

@@ -1,7 +1,10 @@
 package acl
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -57,6 +60,7 @@ func Parse(name string, text []byte) (*Rules, error) {
 	if len(p.problems) > 0 {
 		return nil, p.problems
 	}
+	p.warnOfFutile()
 	return p.rules, nil
 }
 
@@ -154,6 +158,25 @@ func (p *parser) rule(line, rest string, scope Scope) {
 	}
 	if p.check(r) {
 		p.rules.add(r)
+	}
+}
+
+// warnOfFutile warns of rules that another denies whole: many believe that the
+// order of the lines matters.
+func (p *parser) warnOfFutile() {
+	before := len(p.rules.Warnings)
+	lists := append(slices.Collect(maps.Values(p.rules.users)), &p.rules.anonymous)
+	for _, l := range lists {
+		for _, r := range l.rules {
+			w := walk{topic: r.Filter, filter: true}
+			if w.visit(&l.tree, 0); r.Access != Deny && w.deny != nil {
+				p.line = r.Line
+				p.warn("Who denies wins, wherever it stands.", "It never holds: line %d denies all of it.", w.deny.Line)
+			}
+		}
+	}
+	if len(p.rules.Warnings) > before {
+		slices.SortStableFunc(p.rules.Warnings, func(a, b *Problem) int { return cmp.Compare(a.Line, b.Line) })
 	}
 }
 
