@@ -84,9 +84,9 @@ var securityWords = []Word{
 		place: func(t target) any { return &t.config.ACLMode },
 	},
 	{
-		Name: "psk_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true, Status: Refused,
+		Name: "psk_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true,
 		Sample: "/etc/mosquitto/psk",
-		Doc:    "The identities and hexadecimal keys of clients of listeners with psk_hint: identity:key, a line each.",
+		Doc:    "The identities and hexadecimal keys of clients of listeners with psk_hint: identity:key, a line each. A reload reads it again, for connections that come from then on.",
 		place:  func(t target) any { return &t.security.PSKFile },
 	},
 	{

@@ -210,8 +210,8 @@ var tlsWords = []Word{
 		place: func(t target) any { return &t.listener.TLS.DHParamFile },
 	},
 	{
-		Name: "psk_hint", Scope: DefaultListener, Kind: String, Status: Refused,
-		Doc:   "A text that clients are sent; it turns TLS with pre-shared keys on, which psk_file has.",
+		Name: "psk_hint", Scope: DefaultListener, Kind: String,
+		Doc:   "A text that clients are sent; it turns TLS with pre-shared keys on, which psk_file has. It is TLS 1.2, and certificates have no place on the listener.",
 		place: func(t target) any { return &t.listener.TLS.PSKHint },
 	},
 	{

@@ -83,12 +83,13 @@ func shapeOf(c *config.Config, l *config.Listener) shape {
 func (d *daemon) enter(ctx context.Context, g *guards, l *config.Listener) (*entrance, error) {
 	c := g.config
 	e := &entrance{place: placeOf(c, l), shape: shapeOf(c, l), api: d.newAPI(c, l)}
-	t, err := d.loadTrust(l)
+	s, err := d.loadSecrets(c, l)
 	if err != nil {
 		return nil, err
 	}
-	if t != nil {
-		e.seal = newSeal(t)
+	if s != nil {
+		e.seal = newSeal(s)
+		d.warn(s)
 	}
 	if e.sockets, err = d.openSockets(ctx, c, l, e.seal); err != nil {
 		return nil, err

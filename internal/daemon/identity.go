@@ -9,6 +9,7 @@ import (
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
+	"github.com/zancudomq/zancudo/internal/psk"
 	"github.com/zancudomq/zancudo/internal/trust"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -47,6 +48,10 @@ func (i identified) name(conn net.Conn) (string, error) {
 }
 
 func (i identified) proven(session listen.Session) (string, error) {
+	if k, ok := session.(*psk.Conn); ok {
+		name := k.State().Identity
+		return name, trust.CheckName(name)
+	}
 	t, ok := session.(*sealed)
 	if !ok {
 		return "", errors.New("the client has not proven who it is")

@@ -10,7 +10,6 @@ import (
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/logs"
-	"github.com/zancudomq/zancudo/internal/trust"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -73,7 +72,7 @@ type kept struct {
 	*entrance
 	listener *config.Listener
 	shape    shape
-	trust    *trust.Trust   // nil: it does without TLS
+	secrets  *secrets       // nil: it does without TLS
 	sockets  []net.Listener // nil: those it has
 	seal     *seal          // of these sockets
 }
@@ -128,14 +127,14 @@ func (r *reloading) prepare(ctx context.Context) (err error) {
 // reshape reads what TLS of a listener is made of, and opens the sockets of a listener again if they are made of something
 // else now. The old ones have to be closed before.
 func (r *reloading) reshape(ctx context.Context, k *kept) (err error) {
-	if k.trust, err = r.loadTrust(k.listener); err != nil {
+	if k.secrets, err = r.loadSecrets(r.next, k.listener); err != nil {
 		return err
 	}
 	if k.shape == k.entrance.shape && k.open.Load() > 0 {
 		return nil
 	}
-	if k.trust != nil {
-		k.seal = newSeal(k.trust)
+	if k.secrets != nil {
+		k.seal = newSeal(k.secrets)
 	}
 	r.vacate(k.entrance)
 	k.sockets, err = r.openSockets(ctx, r.next, k.listener, k.seal)
@@ -229,8 +228,8 @@ func (r *reloading) commit() {
 			k.endAPI()
 			k.api, k.entrance.seal = r.newAPI(r.next, k.listener), k.seal
 			r.replace(k.entrance, k.sockets)
-		case k.trust != nil:
-			r.renew(k.entrance, k.trust)
+		case k.secrets != nil:
+			r.renew(k.entrance, k.secrets)
 		}
 		entrances = append(entrances, k.entrance)
 	}

@@ -16,13 +16,18 @@ import (
 // works where nobody tells of changes: on network file systems, in containers.
 const renewInterval = 5 * time.Second
 
+// warn logs what is wrong with a file of keys.
+func (d *daemon) warn(s *secrets) {
+	for _, text := range s.warnings {
+		d.logger.Warn("configuration warning", "text", text)
+	}
+}
+
 // renew puts other certificates, authorities and revocations in the place of
 // those of an entrance. Who has come by it stays, unless they speak against it.
-func (d *daemon) renew(e *entrance, t *trust.Trust) {
-	e.seal.current.Store(t)
-	if e.way == nil {
-		return
-	}
+func (d *daemon) renew(e *entrance, s *secrets) {
+	e.seal.current.Store(s)
+	d.warn(s)
 	e.way.Expel(func(c net.Conn) error {
 		s, ok := unwrap(c).(*listen.Secured)
 		if !ok || !s.Open() {
@@ -77,15 +82,15 @@ func (o *Options) renewInterval() time.Duration {
 // or does not belong together, is not used: it may be whole the next time. If it
 // is not, that is told once.
 func (d *daemon) renewChanged(e *entrance) {
-	old := e.seal.current.Load()
-	if !old.Changed() {
+	old := e.seal.current.Load().trust
+	if old == nil || !old.Changed() {
 		e.stale = stale{}
 		return
 	}
 	t, err := trust.Load(old.Options())
 	if err == nil {
 		e.stale = stale{}
-		d.renew(e, t)
+		d.renew(e, &secrets{trust: t})
 		d.logger.Info("certificates renewed", "listener", e.place.String())
 		return
 	}

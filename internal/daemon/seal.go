@@ -12,46 +12,96 @@ import (
 	"github.com/zancudomq/zancudo/internal/ciphers"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
+	"github.com/zancudomq/zancudo/internal/psk"
 	"github.com/zancudomq/zancudo/internal/trust"
 	"github.com/zancudomq/zancudo/internal/ws"
 )
 
 // seal is what TLS of a listener is made of. It may change under the sockets of
 // the listener; the connections that are there keep what they began with.
-type seal struct{ current atomic.Pointer[trust.Trust] }
+type seal struct{ current atomic.Pointer[secrets] }
 
-func newSeal(t *trust.Trust) *seal {
+func newSeal(t *secrets) *seal {
 	s := &seal{}
 	s.current.Store(t)
 	return s
 }
 
-// server begins TLS on a connection.
-func (s *seal) server(c net.Conn) listen.Session {
-	t := s.current.Load()
-	return &sealed{t.Server(c), t}
+// secrets are what a listener and its clients prove themselves with: certificates
+// or shared keys.
+type secrets struct {
+	trust *trust.Trust // nil: keys
+	keys  psk.Config
+	// warnings are what is wrong with the file of keys.
+	warnings []string
 }
 
-// sealed is a connection with TLS, and what it was begun with.
+// server begins TLS on a connection.
+func (s *seal) server(c net.Conn) listen.Session {
+	now := s.current.Load()
+	if now.trust == nil {
+		return psk.Server(c, now.keys)
+	}
+	return &sealed{now.trust.Server(c), now.trust}
+}
+
+// sealed is a connection with certificates, and what it was begun with.
 type sealed struct {
 	*tls.Conn
 	by *trust.Trust
 }
 
-// loadTrust reads what TLS of a listener is made of; nil: it has none.
-func (d *daemon) loadTrust(l *config.Listener) (*trust.Trust, error) {
-	if l.TLS.CertFile == "" {
+// loadSecrets reads what TLS of a listener is made of; nil: it does without.
+func (d *daemon) loadSecrets(c *config.Config, l *config.Listener) (s *secrets, err error) {
+	switch {
+	case !l.TLS.On():
 		return nil, nil //nolint:nilnil // the zero value is that there is none
+	case l.TLS.CertFile == "":
+		s, err = loadKeys(&l.TLS, c.SecurityOn(l).PSKFile, d.keyLog)
+	default:
+		var o trust.Options
+		s = &secrets{}
+		if o, err = trustOptions(l, d.keyLog); err == nil {
+			s.trust, err = trust.Load(o)
+		}
 	}
-	o, err := trustOptions(l, d.keyLog)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%v)", err, l)
 	}
-	t, err := trust.Load(o)
-	if err != nil {
-		return nil, fmt.Errorf("%w (%v)", err, l)
+	return s, nil
+}
+
+// loadKeys reads the keys that clients share with a listener.
+func loadKeys(c *config.TLS, file string, keyLog io.Writer) (*secrets, error) {
+	s := &secrets{keys: psk.Config{Hint: c.PSKHint, Key: psk.Keys{}.Lookup, KeyLog: keyLog}}
+	if c.Version == "tlsv1.3" {
+		return nil, sentence("Pre-shared keys are for TLS 1.2 here: remove 'tls_version tlsv1.3' from the listener with 'psk_hint'.")
 	}
-	return t, nil
+	if c.Ciphers != "" {
+		list, err := ciphers.Parse(c.Ciphers)
+		if err == nil && len(list.PSK) == 0 {
+			err = fmt.Errorf("cipher list %q has no suite with a pre-shared key", c.Ciphers)
+		}
+		if err != nil {
+			return nil, sentence(fmt.Sprintf("Unable to set TLS ciphers. Check ciphers: %v.", err))
+		}
+		for _, id := range list.PSK {
+			s.keys.Suites = append(s.keys.Suites, psk.Suite(id))
+		}
+	}
+	if file == "" {
+		return s, nil
+	}
+	text, err := read(file)
+	if err != nil {
+		return nil, sentence(fmt.Sprintf("Unable to load '%s'. Check psk_file: %v", file, err))
+	}
+	keys, bad := psk.ParseKeys(text)
+	for _, b := range bad {
+		s.warnings = append(s.warnings, fmt.Sprintf("%s:%d: %s; the line is passed over", file, b.Line, b.Text))
+	}
+	s.keys.Key = keys.Lookup
+	return s, nil
 }
 
 // trustOptions are what the words of a listener say of TLS.
@@ -113,18 +163,22 @@ func (d *daemon) negotiated(s *seal, c *listen.Secured) {
 		_ = c.Close() // its end is found by who reads it
 		return
 	}
-	if t, ok := c.Session.(*sealed); ok {
-		state := t.ConnectionState()
-		d.logger.Info("connection negotiated", "remote", c.RemoteAddr().String(),
-			"version", strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1), "cipher", ciphers.Name(state.CipherSuite))
+	version, cipher := "TLSv1.2", uint16(0)
+	switch session := c.Session.(type) {
+	case *sealed:
+		state := session.ConnectionState()
+		version, cipher = strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1), state.CipherSuite
+	case *psk.Conn:
+		cipher = uint16(session.State().Suite)
 	}
+	d.logger.Info("connection negotiated", "remote", c.RemoteAddr().String(), "version", version, "cipher", ciphers.Name(cipher))
 }
 
 // recheck reports whether a connection would be accepted now.
 func (s *seal) recheck(c *listen.Secured) error {
-	now := s.current.Load()
+	now := s.current.Load().trust
 	t, ok := c.Session.(*sealed)
-	if !ok || now == t.by || now.AsksLike(t.by) {
+	if !ok || now == nil || now == t.by || now.AsksLike(t.by) {
 		return nil
 	}
 	if err := now.Verify(t.ConnectionState().PeerCertificates); err != nil {

@@ -44,7 +44,9 @@ type plainError struct {
 func (e *plainError) Error() string { return e.text }
 func (e *plainError) Unwrap() error { return e.err }
 
-func withoutPrefix(err error) string { return strings.TrimPrefix(err.Error(), "tls: ") }
+func withoutPrefix(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "tls: "), "handshake of TLS with a pre-shared key: ")
+}
 
 // unwrapped is the reason that a certificate is not accepted.
 func unwrapped(err error) error {
