@@ -89,12 +89,10 @@ func (b *Broker) Adopt(state *Adopted) (left []error, err error) {
 	}
 	r := b.restoring()
 	err = r.readSessions(func(letter byte) []byte { return fact.Key(nil, letter, a.first) })
-	if err == nil {
-		err = r.finish()
-	}
 	if err != nil {
 		return a.left, fmt.Errorf("adopt: %w", err)
 	}
+	r.finish()
 	a.passOn(r)
 	return a.left, nil
 }

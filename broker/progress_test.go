@@ -59,3 +59,29 @@ func TestRestoreTellsProgress(t *testing.T) {
 		}
 	})
 }
+
+// TestRestoreFromFullStore: what is there is served, though nothing can be added.
+func TestRestoreFromFullStore(t *testing.T) {
+	atStation(t, broker.Options{}, func(s *station) {
+		sub := s.subscriber(lasting, "a qos=1")
+		sub.Drop()
+		pub := s.connect("v5 id=pub clean", "")
+		pub.SendText("PUBLISH 1 a qos=1 kept", "PUBLISH 2 r qos=1 retain here")
+		pub.Expect("PUBACK 1", "PUBACK 2 0x10")
+		s.trouble = fmt.Errorf("no space left: %w", packet.QuotaExceeded)
+		s.restart()
+		sub = s.connect(resuming, " present")
+		sub.Expect("PUBLISH 1 a dup qos=1 kept")
+		pub = s.connect("v5 id=pub clean", "")
+		pub.SendText("SUBSCRIBE 1 r")
+		pub.Expect("SUBACK 1 0", "PUBLISH r retain here")
+		pub.SendText("PUBLISH 2 a qos=1 more")
+		pub.Expect("PUBACK 2 0x97 ...")
+		s.trouble = nil
+		s.store.fail(nil)
+		time.Sleep(2 * time.Second)
+		pub.SendText("PUBLISH 3 a qos=1 more")
+		pub.Expect("PUBACK 3")
+		sub.Expect("PUBLISH 2 a qos=1 more")
+	})
+}

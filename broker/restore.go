@@ -26,12 +26,10 @@ func (b *Broker) Restore() error {
 	if err == nil {
 		err = r.read([]byte{fact.RetainedLetter}, r.retained)
 	}
-	if err == nil {
-		err = r.finish()
-	}
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
+	r.finish()
 	return nil
 }
 
@@ -303,15 +301,15 @@ func (r *restoring) retain() {
 
 // finish lets the sessions be found, sets their alarms and writes down what has
 // changed by the restart.
-func (r *restoring) finish() error {
+func (r *restoring) finish() {
 	b := r.broker
 	if r.damaged > 0 {
 		b.options().Logger.Error("facts of the store cannot be used", "count", r.damaged, "err", r.damage)
 	}
+	// A store that takes nothing now says so. What is not written here follows from
+	// what is there, and will again.
 	if len(r.useless) > 0 {
-		if err := b.append(r.useless, Eventually); err != nil {
-			return err
-		}
+		_ = b.append(r.useless, Eventually)
 	}
 	r.retain()
 	b.mu.Lock()
@@ -324,10 +322,7 @@ func (r *restoring) finish() error {
 			cl.ring(r.now)
 			continue
 		}
-		if err := cl.save(Eventually); err != nil {
-			return err
-		}
+		_ = cl.save(Eventually)
 		cl.await(cl.absence)
 	}
-	return nil
 }

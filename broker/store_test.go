@@ -68,7 +68,8 @@ func (g *gate) hold() (release func()) {
 type station struct {
 	*testing.T
 	options  broker.Options
-	volatile bool // the broker knows of no store
+	volatile bool  // the broker knows of no store
+	trouble  error // of the store when it is opened
 	medium   storetest.Memory
 	store    *gate
 	broker   *broker.Broker
@@ -90,7 +91,7 @@ func atStation(t *testing.T, o broker.Options, f func(s *station)) {
 
 func (s *station) start() {
 	s.Helper()
-	s.store = &gate{Store: openMemory(s.T, &s.medium)}
+	s.store = &gate{Store: openMemory(s.T, &s.medium), err: s.trouble}
 	if !s.volatile {
 		s.options.Store = s.store
 	}
