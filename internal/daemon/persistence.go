@@ -28,13 +28,6 @@ func (d *daemon) openStore(ctx context.Context, c *config.Config) (*store.Store,
 	}
 	o := store.Options{
 		Dir: filepath.Join(place, "zancudo"), Marker: filepath.Join(place, c.PersistenceFile), Logger: d.logger,
-		Changed: func(s store.State) {
-			if s.Condition == store.Ready {
-				d.logger.Info("store ready again")
-			} else {
-				d.logger.Error("store in trouble", "reason", s.Condition.String(), "err", s.Text)
-			}
-		},
 	}
 	o.Sync, o.SyncInterval = syncing(c)
 	if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) {
@@ -67,9 +60,6 @@ func syncing(c *config.Config) (store.Sync, time.Duration) {
 func (d *daemon) restore() error {
 	if d.store == nil {
 		return nil
-	}
-	for _, r := range d.store.Reports() {
-		d.logger.Error("store was damaged", "file", r.Quarantine, "err", r.Cause)
 	}
 	began := time.Now()
 	if err := d.broker.Restore(); err != nil {

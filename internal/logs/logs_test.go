@@ -29,6 +29,23 @@ func TestLines(t *testing.T) {
 			[]any{"remote", me, "source", "192.168.1.9", "user", "ann", "failures", 6, "delay", 2 * time.Second},
 			"Warning: Logins slowed down: 6 failed logins from 192.168.1.9:50000 as user 'ann', the next one waits for 2s.",
 		},
+		{slog.LevelInfo, msgKept, []any{"path", "/var/lib/zancudo/zancudo"}, "Sessions and messages are kept in /var/lib/zancudo/zancudo."},
+		{
+			slog.LevelError, msgFull,
+			[]any{"path", "/s", "state", "full", "reason", "no space is left for /s; it goes on when there is"},
+			"Error: The store is full: no space is left for /s; it goes on when there is. What has to be stored is refused until it works again; all else goes on.",
+		},
+		{
+			slog.LevelError, msgFull,
+			[]any{"path", "/s", "state", "failed", "reason", "input/output error"},
+			"Error: The store has failed: input/output error. What has to be stored is refused until it works again; all else goes on.",
+		},
+		{slog.LevelInfo, msgRecovered, []any{"path", "/s"}, "The store in /s works again."},
+		{
+			slog.LevelError, msgDamaged,
+			[]any{"path", "/s/quarantine/x", "reason", "bad checksum", "facts", 7},
+			"Error: The store was damaged (bad checksum). What could be read is in use, 7 facts; the damaged files are in /s/quarantine/x with a report that says what is lost.",
+		},
 		{slog.LevelInfo, msgAccepted, []any{"remote", "[::1]:50000", "listener", "[::1]:1883"}, "New connection from ::1:50000 on port 1883."},
 		{
 			slog.LevelInfo, msgConnected,

@@ -31,6 +31,9 @@ const (
 	msgConfiguration = "configuration warning"
 	msgKept          = "state kept"
 	msgNotKept       = "state not kept"
+	msgFull          = "store stopped taking facts"
+	msgRecovered     = "store recovered"
+	msgDamaged       = "store was damaged and put aside"
 	msgReloading     = "configuration reloading"
 	msgChanged       = "configuration changed"
 	msgReloaded      = "configuration reloaded"
@@ -124,6 +127,8 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		return append(appendText(append(b, "Sessions and messages are kept in "...), a.text("path")), '.')
 	case msgNotKept:
 		return append(b, "Sessions and messages are in memory only, and gone when the broker ends; 'persistence true' keeps them on disk."...)
+	case msgFull, msgRecovered, msgDamaged:
+		return appendStore(b, message, a)
 	case msgReloading:
 		return append(b, "Reloading config."...)
 	case msgChanged:
@@ -203,6 +208,22 @@ func appendDynamic(b []byte, a attrs) []byte {
 		}
 	}
 	return b
+}
+
+// appendStore appends what has become of the store.
+func appendStore(b []byte, message string, a attrs) []byte {
+	switch message {
+	case msgFull:
+		verb := map[string]string{"full": "is full", "failed": "has failed"}[a.text("state")]
+		b = appendText(append(b, "The store "+verb+": "...), a.text("reason"))
+		return append(b, ". What has to be stored is refused until it works again; all else goes on."...)
+	case msgRecovered:
+		return append(appendText(append(b, "The store in "...), a.text("path")), " works again."...)
+	default:
+		b = appendText(append(b, "The store was damaged ("...), a.text("reason"))
+		b = appendText(append(b, "). What could be read is in use, "+a.text("facts")+" facts; the damaged files are in "...), a.text("path"))
+		return append(b, " with a report that says what is lost."...)
+	}
 }
 
 func appendConnected(b []byte, a attrs) []byte {
