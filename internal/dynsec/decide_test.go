@@ -39,6 +39,7 @@ const house = `{
   {"rolename":"no","acls":[{"acltype":"publishClientSend","topic":"a","allow":false}]},
   {"rolename":"yes","acls":[{"acltype":"publishClientSend","topic":"a","allow":true},{"acltype":"publishClientSend","topic":"b","allow":true}]},
   {"rolename":"guard","acls":[{"acltype":"publishClientSend","topic":"door/%c","allow":false},{"acltype":"publishClientSend","topic":"door/+","priority":-1,"allow":true}]},
+  {"rolename":"loose","acls":[{"acltype":"publishClientSend","topic":"%c/#","allow":true},{"acltype":"subscribePattern","topic":"%c/#","allow":true}]},
   {"rolename":"control","acls":[{"acltype":"publishClientSend","topic":"$CONTROL/#","allow":true}]}],
  "clients": [
   {"username":"s","roles":[{"rolename":"sensor"}]},
@@ -50,6 +51,7 @@ const house = `{
   {"username":"groups","roles":[]},
   {"username":"a+b","roles":[{"rolename":"sensor"},{"rolename":"guard"}]},
   {"username":"g","roles":[{"rolename":"guard"}]},
+  {"username":"l","roles":[{"rolename":"loose"}]},
   {"username":"boss","roles":[{"rolename":"control"}]}],
  "groups": [
   {"groupname":"first","roles":[{"rolename":"no"}],"clients":[{"username":"own","priority":100},{"username":"groups","priority":1}]},
@@ -113,6 +115,9 @@ func TestDecisions(t *testing.T) {
 		{"g", "c", acl.Publish, "door/c", `role "guard" denies publishClientSend "door/c"`},
 		{"g", "c", acl.Publish, "door/d", ""},
 		{"g", "+", acl.Publish, "door/d", "denies"}, // nor does it get out of what it may not
+		{"l", "c", acl.Publish, "c/x", ""},
+		{"l", "$CONTROL", acl.Publish, "$CONTROL/dynamic-security/v1", "no role allows"},
+		{"l", "$SYS", acl.Subscribe, "$SYS/#", "no role allows"},
 		{"boss", "c", acl.Publish, "$CONTROL/dynamic-security/v1", ""},
 		{"boss", "c", acl.Subscribe, "$CONTROL/dynamic-security/v1", "no role allows"},
 	} {

@@ -136,7 +136,7 @@ func (a *rule) variable() bool {
 
 // fill puts the names of a client in the place of %c and %u. A name never widens
 // what a rule allows: with wildcards or a level separator in it, or none at all,
-// the rule does not hold.
+// the rule does not hold, nor if the name would make a topic of the broker of it.
 func (a *rule) fill(who identity) bool {
 	for _, part := range []struct{ variable, name string }{{"%c", who.id}, {"%u", who.user}} {
 		if !strings.Contains(a.topic, part.variable) {
@@ -145,7 +145,11 @@ func (a *rule) fill(who identity) bool {
 		if a.allow && (part.name == "" || strings.ContainsAny(part.name, "+#/\x00")) {
 			return false
 		}
+		own := strings.HasPrefix(a.topic, "$")
 		a.topic = strings.ReplaceAll(a.topic, part.variable, part.name)
+		if a.allow && !own && strings.HasPrefix(a.topic, "$") {
+			return false
+		}
 	}
 	return true
 }
