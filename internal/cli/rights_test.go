@@ -16,6 +16,10 @@ func TestExplain(t *testing.T) {
 	open := write(t, "open.conf", "allow_anonymous true\nlistener 1\n")
 	conf := write(t, "acl.conf", "per_listener_settings true\nlistener 1\nacl_file "+file+"\nlistener 2\nmount_point m/\nacl_file "+file+"\nlistener 3\n")
 	lax := write(t, "lax.conf", "acl_file "+file+"\nacl_mode warn\n")
+	dynamic := write(t, "dynamic.json", `{"defaultACLAccess":{"publishClientSend":false,"publishClientReceive":true,"subscribe":false,"unsubscribe":true},
+		"roles":[{"rolename":"sensor","acls":[{"acltype":"publishClientSend","topic":"state/%c","allow":true},{"acltype":"publishClientSend","topic":"state/x","allow":false}]}],
+		"clients":[{"username":"s","roles":[{"rolename":"sensor"}]}],"groups":[]}`)
+	dyn := write(t, "dyn.conf", "allow_anonymous true\nplugin mosquitto_dynamic_security.so\nplugin_opt_config_file "+dynamic+"\nacl_file "+file+"\n")
 	of := func(args ...string) []string { return append([]string{"--acl", file}, args...) }
 	for _, tt := range []struct {
 		args   []string
@@ -79,6 +83,11 @@ There are no rules: everything is allowed.
 No rule allows it.
 Even so it passes: 'acl_mode warn' enforces no rule.
 `, ""},
+		{[]string{"-c", dyn, "-u", "s", "-i", "a", "publish", "state/a"}, 0, "Client a, user s, may publish to 'state/a'.\nDynamic security allows it.\n", ""},
+		{[]string{"-c", dyn, "-u", "s", "-i", "a", "publish", "state/x"}, 1, "Client a, user s, may not publish to 'state/x'.\n" +
+			"Dynamic security: role \"sensor\" denies publishClientSend \"state/x\".\n", ""},
+		{[]string{"-c", dyn, "-u", "alice", "publish", "house/safe/door"}, 1, "User alice may not publish to 'house/safe/door'.\n" +
+			"  ✗ FILE:4  user alice: topic deny house/safe/#  denies\nNote: dynamic security does not know the client, and so the rules decide.\n", ""},
 		{of("subscribe", "a/#/b"), 3, "", "Error: 'a/#/b': the wildcard # must be the last level of the filter.\n"},
 		{of("publish", "a/+"), 3, "", "Error: 'a/+': a topic name must not contain a wildcard (+ or #).\n"},
 		{[]string{"--acl", bad, "publish", "a"}, 3, "", "Error: " + bad + `:2: Invalid topic access type "rad". The words are read, write, readwrite, deny, subscribe and publish; a filter with a blank in it needs one before it.` + "\n"},

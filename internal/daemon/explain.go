@@ -8,8 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/access"
 	"github.com/zancudomq/zancudo/internal/acl"
 	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/dynsec"
+	"github.com/zancudomq/zancudo/internal/password"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
 	"github.com/zancudomq/zancudo/topic"
@@ -64,8 +68,22 @@ func Explain(c *config.Config, q Question) (*Explanation, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return (&guards{config: c, acl: files}).explain(q)
+	g := &guards{config: c, acl: files}
+	if file := dynamicFile(c); file != nil {
+		text, err := read(file.Path)
+		if err != nil {
+			return nil, file.Problem(fmt.Sprintf("Unable to read the file of dynamic security '%s'.", file.Path), sentenceOf(err))
+		}
+		g.dynamic = &dynamic{path: file.Path}
+		if g.dynamic.security, err = dynsec.New(text, dynsec.Options{Passwords: nobodyWith}); err != nil {
+			return nil, file.wrong(err)
+		}
+	}
+	return g.explain(q)
 }
+
+// nobodyWith lets nobody in: it is asked about rights only.
+func nobodyWith(map[string]*password.Hash) broker.Authenticator { return nobody{} }
 
 // ExplainFile answers by the rules of one file.
 func ExplainFile(name string, q Question) (*Explanation, error) {
@@ -77,7 +95,7 @@ func ExplainFile(name string, q Question) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked, err := q.ask(rules, "")
+	asked, err := q.ask(&deciders{rules: rules})
 	if err != nil {
 		return nil, err
 	}
@@ -85,21 +103,34 @@ func ExplainFile(name string, q Question) (*Explanation, error) {
 	return &Explanation{q, []Answer{*asked}}, nil
 }
 
+// deciders are what decides about the clients of a listener.
+type deciders struct {
+	dynamic    string // the file of dynamic security, which is asked first; empty: it is not
+	first      access.Decider
+	rules      *acl.Rules // nil: none
+	mountPoint string
+}
+
+// decidersOn are those of l.
+func (g *guards) decidersOn(l *config.Listener) deciders {
+	d := deciders{first: g.first(l), rules: g.rulesOn(l), mountPoint: l.MountPoint}
+	if g.dynamic != nil && g.config.DynamicFileOn(l) != nil {
+		d.dynamic = g.dynamic.path
+	}
+	return d
+}
+
 // explain answers by all rules. Listeners that decide alike share an answer.
 func (g *guards) explain(q Question) (*Explanation, error) {
-	type set struct {
-		rules      *acl.Rules
-		mountPoint string
-	}
-	var sets []set
-	answers := map[set]*Answer{}
+	var sets []deciders
+	answers := map[deciders]*Answer{}
 	for _, l := range g.config.Listeners {
 		if l.Protocol == httpAPI {
 			continue
 		}
-		s := set{g.rulesOn(l), l.MountPoint}
+		s := g.decidersOn(l)
 		if answers[s] == nil {
-			a, err := q.ask(s.rules, s.mountPoint)
+			a, err := q.ask(&s)
 			if err != nil {
 				return nil, err
 			}
@@ -121,14 +152,13 @@ func (g *guards) explain(q Question) (*Explanation, error) {
 // actionNames are the words for actions.
 var actionNames = []string{"publish", "subscribe", "receive"}
 
-// ask asks rules, nil for none, about a client that has come by a listener with
-// a mount point.
-func (q *Question) ask(rules *acl.Rules, mountPoint string) (*Answer, error) {
+// ask asks those who decide about a client.
+func (q *Question) ask(d *deciders) (*Answer, error) {
 	action := acl.Action(slices.Index(actionNames, q.Action))
 	if int(action) >= len(actionNames) {
 		return nil, fmt.Errorf("'%s' is not one of %s", q.Action, strings.Join(actionNames, ", "))
 	}
-	full, err := mounted(mountPoint, q.Topic, action)
+	full, err := mounted(d.mountPoint, q.Topic, action)
 	if err != nil {
 		return nil, fmt.Errorf("'%s': %w", q.Topic, err)
 	}
@@ -136,23 +166,49 @@ func (q *Question) ask(rules *acl.Rules, mountPoint string) (*Answer, error) {
 	if full != q.Topic {
 		a.Topic = full
 	}
+	asked := acl.Question{User: q.User, Client: q.Client, Action: action, Topic: full}
 	switch {
 	case action == acl.Publish && errors.Is(session.CheckName(full), packet.NotAuthorized) && !strings.HasPrefix(full, "$CONTROL/"):
 		a.Reason = "only the broker publishes to such a topic"
-		return a, nil
-	case rules == nil:
+	case d.first != nil && a.takeFirst(d, asked):
+	case d.rules == nil:
 		a.Allowed, a.Reason = true, "there are no rules: everything is allowed"
-		return a, nil
+	default:
+		a.takeRules(d.rules, asked)
 	}
+	return a, nil
+}
+
+// takeFirst takes what is decided before the rules; decided is false if that is
+// left to them.
+func (a *Answer) takeFirst(d *deciders, q acl.Question) (decided bool) {
+	denied, decided := d.first.Decide(q)
+	switch {
+	case !decided && d.rules != nil:
+		if d.dynamic != "" {
+			a.Notes = append(a.Notes, "dynamic security does not know the client, and so the rules decide")
+		}
+		return false
+	case denied != nil:
+		a.File, a.Reason = d.dynamic, denied.Error()
+	case d.dynamic != "":
+		a.File, a.Allowed, a.Reason = d.dynamic, true, "dynamic security allows it"
+	default:
+		return false
+	}
+	return true
+}
+
+// takeRules takes what the rules say.
+func (a *Answer) takeRules(rules *acl.Rules, q acl.Question) {
 	a.File = rules.File
 	if q.User != "" && !rules.Knows(q.User) {
 		a.Notes = append(a.Notes, fmt.Sprintf("the file has no 'user %s': nothing but patterns is for that user", q.User))
 	}
-	if full[0] == '$' {
+	if q.Topic[0] == '$' {
 		a.Notes = append(a.Notes, "a topic that begins with $ is matched only by filters that begin with $")
 	}
-	a.take(rules.Explain(acl.Question{User: q.User, Client: q.Client, Action: action, Topic: full}))
-	return a, nil
+	a.take(rules.Explain(q))
 }
 
 // mounted checks a topic and puts a mount point before it, of a shared
