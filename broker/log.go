@@ -56,6 +56,9 @@ func (c *conn) logRefused(reason packet.ReasonCode, err error) {
 	attrs := []any{"remote", c.remote(), "reason", fmt.Sprintf("0x%02X", byte(reason)), "err", err}
 	if x := c.exchange; x != nil {
 		attrs = append(attrs, "client", x.connect.ClientID)
+		if x.connect.HasUsername {
+			attrs = append(attrs, "user", x.connect.Username)
+		}
 	}
 	c.broker.options().Logger.Info("connection refused", attrs...)
 }

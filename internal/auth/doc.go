@@ -1,5 +1,6 @@
-// Package auth lets users in: an Authenticator over a password file, and a
-// Verifier that checks secrets for it with bounded work.
+// Package auth lets users in: an Authenticator over a password file, who tell the
+// password or prove to know it by SCRAM-SHA-256, and a Verifier that checks
+// secrets with bounded work and slows down those who guess.
 //
 // It reads no files and knows no listeners. What a user may do once connected is
 // not its affair.

@@ -39,12 +39,7 @@ func (p *Passwords) Authenticate(ctx context.Context, c *broker.ConnectRequest) 
 	if hash == nil {
 		return wrong("there are no users")
 	}
-	a := &attempt{origin: origin{sourceOf(c.Conn), c.Username}, conn: c.Conn, secret: c.Password, hash: hash, known: known}
-	if err := p.Verifier.verify(ctx, a); err != nil {
-		return err
-	}
-	c.Credential = hash
-	return nil
+	return p.Verifier.Verify(ctx, c, hash, known)
 }
 
 // Review tells whether a client that was let in may stay: one without a name

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/password"
 )
 
@@ -63,26 +64,31 @@ func NewVerifier(o Options) *Verifier {
 // attempt is a login that is to be decided.
 type attempt struct {
 	origin
-	conn   net.Conn
-	known  bool   // there is such a user
-	lacks  string // what else there is to know of one that is not; for the log
-	secret []byte
-	hash   *password.Hash // of the user, or of another if there is none
+	conn  net.Conn
+	known bool   // there is such a user
+	lacks string // what else there is to know of one that is not; for the log
 }
 
-// verify decides a login by the secret of a user.
-func (v *Verifier) verify(ctx context.Context, a *attempt) error {
-	proof := v.cache.proof(a.user, a.secret, a.hash)
-	remembered := func() bool { return a.known && v.cache.has(proof) }
-	return v.judge(ctx, a, remembered, func(ctx context.Context) (right bool, err error) {
-		err = v.pool.do(ctx, a.hash.Cost().MemoryBytes, func() {
-			right = remembered() || a.hash.Verify(a.secret) && a.known
+// Verify decides a login by the password of its request, which the hash is
+// verified against: that of the user if it is known, otherwise another, so that
+// it takes as long. Nil, or a Refusal; the hash is the request's Credential then.
+func (v *Verifier) Verify(ctx context.Context, c *broker.ConnectRequest, h *password.Hash, known bool) error {
+	a := &attempt{origin: origin{sourceOf(c.Conn), c.Username}, conn: c.Conn, known: known}
+	proof := v.cache.proof(c.Username, c.Password, h)
+	remembered := func() bool { return known && v.cache.has(proof) }
+	err := v.judge(ctx, a, remembered, func(ctx context.Context) (right bool, err error) {
+		err = v.pool.do(ctx, h.Cost().MemoryBytes, func() {
+			right = remembered() || h.Verify(c.Password) && known
 		})
 		if right {
 			v.cache.remember(proof)
 		}
 		return right, err
 	})
+	if err == nil {
+		c.Credential = h
+	}
+	return err
 }
 
 // judge decides a login: nil, or a Refusal. First come the failures of the user

@@ -18,6 +18,7 @@ var foreign = []struct {
 	{"argon2 reference", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password", Argon2id, Cost{MemoryBytes: 64 << 20, Iterations: 2}},
 	{"go-auth, sha256", "PBKDF2$sha256$100000$MDEyMzQ1Njc4OWFiY2RlZg==$plwZLotEAEMO707yToj/A2wZs5Moai9JwWz+JsVD+Cc=", "secret", GoAuthSHA256, Cost{Iterations: 100000}},
 	{"go-auth, sha512", "PBKDF2$sha512$100000$MDEyMzQ1Njc4OWFiY2RlZg==$RR+QpzTpOdzLAInfl1+WH3TwXhVK7F0udn1mMKvdoR0=", "secret", GoAuthSHA512, Cost{Iterations: 100000}},
+	{"SCRAM, as PostgreSQL has it", "$scram-sha-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=", "pencil", SCRAMSHA256, Cost{Iterations: 4096}},
 	{"bcrypt 2a", "$2a$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a", "secret", Bcrypt, Cost{MemoryBytes: 4096, Iterations: 32}},
 	{"bcrypt 2b", "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a", "secret", Bcrypt, Cost{MemoryBytes: 4096, Iterations: 32}},
 	{"bcrypt 2y", "$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a", "secret", Bcrypt, Cost{MemoryBytes: 4096, Iterations: 32}},
