@@ -22,6 +22,8 @@ type Sample struct {
 	MostFiles   int // that may be open; zero: nobody knows
 	Store       Store
 	Logins      Logins
+	// Certificates are when what TLS is made of ends.
+	Certificates []Certificate
 }
 
 // Sampler takes samples of a broker and of this process.
@@ -39,6 +41,8 @@ type SamplerOptions struct {
 	MostFiles int           // that may be open; zero: nobody knows
 	Store     func() Store  // nil: the broker has none
 	Logins    func() Logins // nil: nobody counts them
+	// Certificates tells when what TLS is made of ends; nil: there is no TLS.
+	Certificates func() []Certificate
 }
 
 // NewSampler returns a Sampler whose time begins now.
@@ -48,6 +52,9 @@ func NewSampler(o SamplerOptions) *Sampler {
 	}
 	if o.Logins == nil {
 		o.Logins = func() Logins { return Logins{} }
+	}
+	if o.Certificates == nil {
+		o.Certificates = func() []Certificate { return nil }
 	}
 	return &Sampler{options: o, started: time.Now()}
 }
@@ -59,7 +66,7 @@ func (s *Sampler) Sample() Sample {
 	sample := Sample{
 		Stats: s.options.Broker.Stats(), Uptime: time.Since(s.started), Heap: memory[0].Value.Uint64(), Memory: memory[1].Value.Uint64(),
 		Goroutines: runtime.NumGoroutine(), Files: openFiles(), MostFiles: s.options.MostFiles,
-		Store: s.options.Store(), Logins: s.options.Logins(),
+		Store: s.options.Store(), Logins: s.options.Logins(), Certificates: s.options.Certificates(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,6 +26,7 @@ func AppendText(b []byte, s *Sample) []byte {
 		}
 		b = append(strconv.AppendInt(append(b, ' '), row.Value(s), 10), '\n')
 	}
+	b = appendCertificates(b, s)
 	b = append(b, "# HELP "+prefix+"uptime_seconds Seconds since the broker was started.\n# TYPE "+prefix+"uptime_seconds gauge\n"+prefix+"uptime_seconds "...)
 	return append(strconv.AppendFloat(b, s.Uptime.Seconds(), 'f', 3, 64), '\n')
 }

@@ -146,6 +146,7 @@ func (t *Tree) load(s *Sample, passed time.Duration) {
 // figures publishes how long the broker runs, and what the table has.
 func (t *Tree) figures(s *Sample) {
 	t.say("uptime", strconv.FormatInt(int64(s.Uptime/time.Second), 10)+" seconds")
+	t.certificates(s, time.Now())
 	for i := range table {
 		text := table[i].text(s)
 		for _, name := range table[i].Topics {
@@ -176,7 +177,11 @@ func (t *Tree) say(name, text string) {
 // clear removes what was published.
 func (t *Tree) clear() {
 	for name := range t.published {
-		_ = t.options.Publish(&packet.Message{Topic: Root + name, Retain: true}) // only a broker that has ended refuses
-		delete(t.published, name)
+		t.remove(name)
 	}
+}
+
+func (t *Tree) remove(name string) {
+	_ = t.options.Publish(&packet.Message{Topic: Root + name, Retain: true}) // only a broker that has ended refuses
+	delete(t.published, name)
 }
