@@ -63,6 +63,8 @@ type daemon struct {
 	verifier *auth.Verifier
 	turns    *listen.Turns // of handshakes
 	keyLog   io.Writer     // nil: there is none
+	// certificates are when what TLS is made of ends.
+	certificates atomic.Pointer[[]metrics.Certificate]
 	// failures are sockets that have failed.
 	failures chan failure
 
@@ -70,6 +72,7 @@ type daemon struct {
 	config    *config.Config
 	guards    *guards
 	entrances []*entrance
+	warned    warned
 }
 
 // shutdownLimit is how long clients may take to read the last packets.
@@ -160,7 +163,9 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.broker = broker.New(d.brokerOptions(d.guards))
-	d.sampler = metrics.NewSampler(metrics.SamplerOptions{Broker: d.broker, MostFiles: listen.MaxFiles(), Store: d.storeFigures(), Logins: d.loginFigures})
+	d.sampler = metrics.NewSampler(metrics.SamplerOptions{
+		Broker: d.broker, MostFiles: listen.MaxFiles(), Store: d.storeFigures(), Logins: d.loginFigures, Certificates: d.certificatesNow,
+	})
 	d.log.PublishTo(d.broker.Publish)
 	if err := d.restore(); err != nil {
 		d.abandon()
@@ -178,6 +183,7 @@ func (d *daemon) start(ctx context.Context) error {
 		d.logger.Log(ctx, logs.LevelInformation, "open files limited", "files", files)
 	}
 	d.process.introduce(d.logger)
+	d.noteEnds()
 	d.publishFigures(c)
 	d.publishMode(c)
 	for _, e := range d.entrances {

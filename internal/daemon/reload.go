@@ -240,6 +240,7 @@ func (r *reloading) commit() {
 	before := r.daemon.guards
 	r.entrances, r.config, r.daemon.guards = entrances, r.next, r.guards
 	r.served.Store(r.next)
+	r.noteEnds()
 	r.deciding.Store(r.guards)
 	r.expel(before)
 	for _, e := range r.gone {

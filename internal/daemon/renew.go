@@ -67,6 +67,7 @@ func (d *daemon) renewAll(ctx context.Context) {
 				d.renewChanged(e)
 			}
 		}
+		d.noteEnds()
 		d.mu.Unlock()
 	}
 }

@@ -11,9 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/zancudomq/zancudo/internal/certtest"
 	"github.com/zancudomq/zancudo/internal/mqtttest"
 	"github.com/zancudomq/zancudo/internal/psk"
+	"github.com/zancudomq/zancudo/internal/trust"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -265,4 +268,46 @@ func TestSharedKeys(t *testing.T) {
 	if _, err := r.reload(text); err == nil || !strings.Contains(err.Error(), "Check psk_file") {
 		t.Errorf("without the file: %v", err)
 	}
+}
+
+func TestDue(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	e := end{place{port: 8883}, trust.End{Word: "certfile", Path: "/x.crt", Until: begin.Add(40 * 24 * time.Hour)}}
+	var w warned
+	var told []string
+	for day := range 42 {
+		for hour := range 24 {
+			now := begin.Add(time.Duration(24*day+hour) * time.Hour)
+			for _, due := range w.due(now, []end{e}) {
+				told = append(told, due.text(now))
+			}
+		}
+	}
+	want := []string{
+		"'/x.crt' of port 8883 ends in 30 days, on 2026-02-10.", "'/x.crt' of port 8883 ends in 7 days, on 2026-02-10.",
+		"'/x.crt' of port 8883 ends in 24 hours, on 2026-02-10.",
+		"'/x.crt' of port 8883 has ended on 2026-02-10: clients refuse it, or are refused. Get a new one.",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+	if due := w.due(begin, nil); len(due)+len(w) > 0 {
+		t.Errorf("%v and %v are left", due, w)
+	}
+}
+
+// A certificate that ends soon is told of, and so is the one that follows it.
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	s := newSafe(t)
+	r, address := startRenewing(t, s.words("sys_interval 1\nrequire_certificate true"))
+	r.wait(t, "Warning: The certfile '"+s.file("server.crt")+"' of port 0 of 127.0.0.1 ends in 0 hours, on ")
+	r.wait(t, "Warning: The cafile '"+s.file("ca.crt")+"' of port 0 of 127.0.0.1 ends in 47 hours, on ")
+	c, _ := stay(t, address, s.client(&s.good), "id=x")
+	c.SendText("SUBSCRIBE 1 $SYS/broker/certificates/+/certfile/days qos=0")
+	c.Expect("SUBACK 1 0", "PUBLISH $SYS/broker/certificates/127.0.0.1:0/certfile/days retain 0")
+	next := s.ca.Issue(t, certtest.Template{Name: "server", Until: time.Now().Add(100*24*time.Hour + time.Minute)})
+	next.Write(t, s.dir, "server")
+	c.Expect("PUBLISH $SYS/broker/certificates/127.0.0.1:0/certfile/days 100")
 }
