@@ -109,7 +109,7 @@ func Is(beginning []byte) bool { return bytes.HasPrefix(beginning, magic) }
 // Read reads a file to its end. With a *Damage it returns what came before.
 func Read(r io.Reader) (*DB, error) {
 	b, err := io.ReadAll(io.LimitReader(r, mostBytes+1))
-	if err == nil && len(b) > mostBytes {
+	if err == nil && int64(len(b)) > mostBytes {
 		err = errors.New("a file of more than 2 GiB is not read")
 	}
 	if err != nil {
