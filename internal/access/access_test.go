@@ -222,3 +222,33 @@ func TestAnyOf(t *testing.T) {
 		d.Close()
 	}
 }
+
+// Whatever the mode, nobody controls the broker who may not, and what was denied
+// is not learned.
+func TestControlIsAlwaysEnforced(t *testing.T) {
+	t.Parallel()
+	var c broker.Client
+	for _, mode := range []Mode{Enforce, Warn, Learn} {
+		d, log := logged()
+		var book Book
+		z := &Authorizer{Rules: parse(t, "topic write $CONTROL/broker/v1\n"), Mode: mode, Denials: d, Book: &book}
+		for _, tt := range []struct {
+			topic string
+			want  bool
+		}{{"$CONTROL/broker/v1", true}, {"$CONTROL/dynamic-security/v1", false}, {"other", mode != Enforce}} {
+			if got := z.Authorize(&c, broker.Publish, tt.topic); (got == nil) != tt.want {
+				t.Errorf("mode %d: %s: %v", mode, tt.topic, got)
+			}
+		}
+		if !strings.Contains(log.String(), `msg="access denied" client="" action=publish topic=$CONTROL/dynamic-security/v1`) {
+			t.Errorf("mode %d: the log is\n%s", mode, log)
+		}
+		uses, _ := book.Uses()
+		for _, u := range uses {
+			if u.Topic == "$CONTROL/dynamic-security/v1" {
+				t.Errorf("mode %d: noted %+v", mode, u)
+			}
+		}
+		d.Close()
+	}
+}

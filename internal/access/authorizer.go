@@ -1,6 +1,8 @@
 package access
 
 import (
+	"strings"
+
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/acl"
 )
@@ -8,12 +10,21 @@ import (
 // Mode says what becomes of a decision.
 type Mode byte
 
-// The modes.
+// The modes. What the broker is controlled by is no matter of looking on: there
+// every decision holds.
 const (
 	Enforce Mode = iota // it holds
 	Warn                // everything passes; the log tells what would not
 	Learn               // everything passes and is noted in the Book
 )
+
+// on is the mode for a topic.
+func (m Mode) on(topic string) Mode {
+	if strings.HasPrefix(topic, "$CONTROL/") {
+		return Enforce
+	}
+	return m
+}
 
 // Decider decides before rules do.
 type Decider interface {
@@ -40,11 +51,16 @@ var _ broker.UnsubscriptionAuthorizer = (*Authorizer)(nil)
 // Authorize decides for a client.
 func (z *Authorizer) Authorize(c *broker.Client, a broker.Action, topic string) error {
 	q := acl.Question{User: c.User(), Client: c.ID(), Action: acl.Action(a), Topic: topic}
-	if z.Mode == Learn {
-		z.Book.Note(q)
-		return nil
+	if z.Mode != Learn {
+		return z.tell(q, z.decide(q))
 	}
-	return z.tell(q, z.decide(q))
+	if z.Mode.on(topic) == Enforce {
+		if err := z.tell(q, z.decide(q)); err != nil {
+			return err
+		}
+	}
+	z.Book.Note(q)
+	return nil
 }
 
 // tell tells of what is denied. It returns the error that holds.
@@ -52,8 +68,9 @@ func (z *Authorizer) tell(q acl.Question, denied error) error {
 	if denied == nil {
 		return nil
 	}
-	z.Denials.tell(q, denied, z.Mode)
-	if z.Mode == Warn {
+	mode := z.Mode.on(q.Topic)
+	z.Denials.tell(q, denied, mode)
+	if mode == Warn {
 		return nil
 	}
 	return denied
@@ -74,7 +91,7 @@ func (z *Authorizer) decide(q acl.Question) error {
 
 // AuthorizeUnsubscribe decides whether a subscription may be ended.
 func (z *Authorizer) AuthorizeUnsubscribe(c *broker.Client, filter string) error {
-	if z.First == nil || z.Mode == Learn {
+	if z.First == nil || z.Mode.on(filter) == Learn {
 		return nil
 	}
 	q := acl.Question{User: c.User(), Client: c.ID(), Action: acl.Subscribe, Topic: filter}
