@@ -348,3 +348,47 @@ func TestStartsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestStartsDamaged: what is damaged is put aside and told of, and the rest is served.
+func TestStartsDamaged(t *testing.T) {
+	t.Parallel()
+	b := newTroubled(t, t.TempDir())
+	for range 20 {
+		if code := b.publish(1000); code.Failed() {
+			t.Fatal(code)
+		}
+	}
+	b.broker.signal(syscall.SIGKILL)
+	<-b.broker.ended
+	logs, err := filepath.Glob(filepath.Join(b.dir, "zancudo", "facts", "*.log"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("no log, %v", err)
+	}
+	name := logs[len(logs)-1]
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/3] ^= 1
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.broker = broker(t, "-c", b.file)
+	b.broker.wait(&b.broker.stderr, "Error: The store was damaged (")
+	b.enter()
+	b.watch.SendText("SUBSCRIBE 1 $SYS/broker/store/damaged")
+	b.says("$SYS/broker/store/damaged", "1")
+	report, err := filepath.Glob(filepath.Join(b.dir, "zancudo", "quarantine", "*", "report.txt"))
+	if err != nil || len(report) != 1 {
+		t.Errorf("reports: %v, %v", report, err)
+	}
+	sub := client(t, b.port, packet.V311)
+	sub.SendText("CONNECT id=absent")
+	sub.Expect("CONNACK present")
+	if p, ok := sub.Read().(*packet.Publish); !ok || p.Topic != "a" {
+		t.Errorf("came %v", p)
+	}
+	if code := b.publish(10); code.Failed() {
+		t.Error(code)
+	}
+}

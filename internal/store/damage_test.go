@@ -102,6 +102,11 @@ func TestDamage(t *testing.T) {
 				_ = os.Remove(name)
 			}
 		}, many - 200},
+		{"the first block of a log", func(t *testing.T, o store.Options) {
+			t.Helper()
+			names := files(t, o, "*.log")
+			flip(t, names[len(names)-1], func(int) int { return 300 })
+		}, many - 200},
 		{"a byte of a log", func(t *testing.T, o store.Options) {
 			t.Helper()
 			names := files(t, o, "*.log")
@@ -179,6 +184,60 @@ func TestDamageIsExact(t *testing.T) {
 	}
 	if lost == 0 || lost > 100 {
 		t.Errorf("%d facts are lost by one block", lost)
+	}
+}
+
+// TestDamagedShortLog: a flipped bit in a log of one block is told of, and costs one
+// fact, or, where it hides the lengths, those that follow in the block.
+func TestDamagedShortLog(t *testing.T) {
+	t.Parallel()
+	o := store.Options{Dir: filepath.Join(t.TempDir(), "store")}
+	s := open(t, o)
+	const all = 20
+	for i := range all {
+		put(t, s, broker.Durable, storetest.Put(fmt.Sprintf("k%02d", i), strings.Repeat("x", 100)))
+	}
+	crashed := filepath.Join(t.TempDir(), "crashed")
+	if err := os.CopyFS(crashed, os.DirFS(o.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s)
+	for _, tt := range []struct {
+		name string
+		fact int
+		at   int // byte of it
+		left int
+		told bool
+	}{
+		{"in a fact", 5, 40, all - 1, true},
+		{"in the first", 0, 40, all - 1, true},
+		{"in the length of one", 5, 4, 5, true},
+		{"in the last one", all - 1, 40, all - 1, false}, // a crash may leave it so
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := store.Options{Dir: filepath.Join(t.TempDir(), "store")}
+			if err := os.CopyFS(o.Dir, os.DirFS(crashed)); err != nil {
+				t.Fatal(err)
+			}
+			name := files(t, o, "*.log")[0]
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b[len(b)/all*tt.fact+tt.at] ^= 1
+			if err := os.WriteFile(name, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := store.Check(o); err != nil || len(r.Damages) > 0 != tt.told || r.Facts != tt.left {
+				t.Errorf("the check finds %v, %v", &r, err)
+			}
+			s := open(t, o)
+			got, err := storetest.Facts(s, nil, nil)
+			if err != nil || len(got) != tt.left || len(s.Reports()) > 0 != tt.told {
+				t.Errorf("%d facts are left, %v, reports %v", len(got), err, s.Reports())
+			}
+		})
 	}
 }
 

@@ -64,9 +64,19 @@ func (s *Store) openOrRescue(m mark) (*engine, error) {
 	if m.fresh && !s.holdsFacts() {
 		access = create
 	}
-	e, err := s.openEngine(access)
+	err := s.damagedLog()
 	if err == nil {
-		return e, nil
+		var e *engine
+		if e, err = s.openEngine(access); err == nil && access == create {
+			// The log that it is made with is of an old form, which does not tell how far
+			// it was synced; each that is opened later does.
+			if err = e.close(); err == nil {
+				e, err = s.openEngine(readWrite)
+			}
+		}
+		if err == nil {
+			return e, nil
+		}
 	}
 	if !isDamage(err) {
 		return nil, s.explain("open the store", fmt.Errorf("%w (if its files are damaged, repair it)", err))
@@ -74,7 +84,7 @@ func (s *Store) openOrRescue(m mark) (*engine, error) {
 	if err := s.rescue(err, nil); err != nil {
 		return nil, err
 	}
-	e, err = s.openEngine(readWrite)
+	e, err := s.openEngine(readWrite)
 	if err != nil {
 		return nil, s.explain("open what was saved of the store", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +15,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/batchrepr"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/wal"
 )
 
 // sources are the files of a store whose Pebble cannot be opened, or not
@@ -59,14 +58,23 @@ type removal struct {
 // count, and has put its logs into tables; otherwise all files count.
 func (s *Store) sources(dir string) (*sources, error) {
 	from := &sources{fs: s.base, dir: dir}
-	live, err := s.liveTables(dir)
+	logs, err := scanLogs(s.base, dir)
+	if errors.Is(err, errNotExist) {
+		return from, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	damaged := from.damagedLogs(logs)
+	fs, access := s.fs, readWrite
+	if damaged { // Pebble would believe it, and remove it
+		fs, access = withoutLogs{s.fs}, readOnly
+	}
+	live, err := s.liveTables(dir, fs, access)
 	if err != nil {
 		from.damages = append(from.damages, Damage{File: "MANIFEST or log", Err: firstLine(err)})
 	}
 	names, err := s.base.List(dir)
-	if errors.Is(err, errNotExist) {
-		return from, nil
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -88,21 +96,38 @@ func (s *Store) sources(dir string) (*sources, error) {
 			from.damages = append(from.damages, Damage{File: name, Err: "the file is missing"})
 		}
 	}
-	if live == nil {
-		if err := from.readLogs(); err != nil {
-			from.close()
-			return nil, err
-		}
+	if live == nil || damaged {
+		from.readLogs(logs)
 	}
 	return from, nil
 }
 
-// liveTables asks Pebble which tables count, after it has put its logs into
-// tables. That needs no table to be whole.
-func (s *Store) liveTables(dir string) (map[string]bool, error) {
+// damagedLogs notes which logs are damaged, and reports whether any is.
+func (f *sources) damagedLogs(logs map[string]*logScan) (any bool) {
+	for _, name := range slices.Sorted(maps.Keys(logs)) {
+		if l := logs[name]; l.damaged() {
+			any = true
+			f.damages = append(f.damages, Damage{File: name, Err: fmt.Sprintf("at byte %d: %v", l.invalid, errDamagedLog)})
+		}
+	}
+	return any
+}
+
+// withoutLogs is a file system whose logs nobody finds.
+type withoutLogs struct{ vfs.FS }
+
+// List returns the names in a directory.
+func (w withoutLogs) List(dir string) ([]string, error) {
+	names, err := w.FS.List(dir)
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".log") }), err
+}
+
+// liveTables asks Pebble which tables count, after it has put the logs that it
+// finds into tables, unless it may only read. That needs no table to be whole.
+func (s *Store) liveTables(dir string, fs vfs.FS, access access) (map[string]bool, error) {
 	e := &engine{dead: make(chan struct{})}
-	e.fence = &fence{FS: s.fs, meter: &s.meter, failed: e.fail}
-	o := s.pebbleOptions(e, readWrite)
+	e.fence = &fence{FS: fs, meter: &s.meter, failed: e.fail}
+	o := s.pebbleOptions(e, access)
 	o.DisableAutomaticCompactions = true
 	o.DisableConsistencyCheck = true
 	o.DisableTableStats = true
@@ -133,15 +158,13 @@ func (f *sources) close() {
 	}
 }
 
-// readLogs reads the logs into memory; they are a few megabytes.
-func (f *sources) readLogs() error {
-	logs, err := wal.Scan(wal.Dir{FS: f.fs, Dirname: f.dir})
-	if err != nil {
-		return err
-	}
-	for _, l := range logs {
-		if err := f.readLog(l); err != nil {
-			f.damages = append(f.damages, Damage{File: l.Num.String() + ".log", Err: firstLine(err)})
+// readLogs takes the changes of the logs; they are a few megabytes.
+func (f *sources) readLogs(logs map[string]*logScan) {
+	for _, name := range slices.Sorted(maps.Keys(logs)) {
+		for _, record := range logs[name].kept() {
+			if err := f.readBatch(record); err != nil {
+				f.damages = append(f.damages, Damage{File: name, Err: firstLine(err)})
+			}
 		}
 	}
 	slices.SortStableFunc(f.logs, func(a, b change) int {
@@ -150,28 +173,6 @@ func (f *sources) readLogs() error {
 		}
 		return 1
 	})
-	return nil
-}
-
-func (f *sources) readLog(l wal.LogicalLog) (err error) {
-	r := l.OpenForRead()
-	defer func() { err = errors.Join(err, r.Close()) }()
-	for {
-		record, offset, err := r.NextRecord()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("at byte %d: %w", offset.Physical, err)
-		}
-		repr, err := io.ReadAll(record)
-		if err != nil {
-			return fmt.Errorf("at byte %d: %w", offset.Physical, err)
-		}
-		if err := f.readBatch(repr); err != nil {
-			return fmt.Errorf("at byte %d: %w", offset.Physical, err)
-		}
-	}
 }
 
 func (f *sources) readBatch(repr []byte) error {

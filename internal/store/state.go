@@ -349,5 +349,5 @@ func (s *Store) retire(e *engine) {
 
 // isDamage reports whether files of the store are not what they were.
 func isDamage(err error) bool {
-	return pebble.IsCorruptionError(err) || errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, errNotExist)
+	return pebble.IsCorruptionError(err) || errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, errNotExist) || errors.Is(err, errDamagedLog)
 }
