@@ -49,6 +49,7 @@ func commands() []command {
 		{"rr", func() *flags.Command { return newRROptions().table() }, rr},
 		{"record", func() *flags.Command { return newRecordOptions().table() }, record},
 		{"replay", func() *flags.Command { return newReplayOptions().table() }, replay},
+		{"certs", func() *flags.Command { return certsTable(&certsOptions{}) }, certs},
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},

@@ -20,14 +20,14 @@ const maxFileBytes = 16 << 20
 // its warnings.
 func Load(name string, environ []string) (*config.Config, error) {
 	return config.Load(config.Source{
-		File: name, Read: read, List: list, Environ: environ, StateDir: stateDir(environ, os.Geteuid()),
+		File: name, Read: read, List: list, Environ: environ, StateDir: StateDir(environ, os.Geteuid()),
 		Join: func(dir, name string) string { return filepath.Join(dir, name) },
 	})
 }
 
-// stateDir is the directory for what outlives the process: that of a service, of
+// StateDir is the directory for what outlives the process: that of a service, of
 // a user, or of the machine for its administrator; empty: there is none.
-func stateDir(environ []string, uid int) string {
+func StateDir(environ []string, uid int) string {
 	service, _, _ := strings.Cut(variable(environ, "STATE_DIRECTORY"), ":") // systemd's
 	user, home := variable(environ, "XDG_STATE_HOME"), variable(environ, "HOME")
 	switch {

@@ -165,7 +165,7 @@ func TestStateDir(t *testing.T) {
 		{"HOME=/root XDG_STATE_HOME=/x", 0, "/x/zancudo"},
 		{"", 1000, ""},
 	} {
-		if got := stateDir(strings.Fields(tt.environ), tt.uid); got != tt.want {
+		if got := StateDir(strings.Fields(tt.environ), tt.uid); got != tt.want {
 			t.Errorf("%s, user %d: got %s, want %s", tt.environ, tt.uid, got, tt.want)
 		}
 	}

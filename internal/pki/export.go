@@ -208,3 +208,9 @@ func (m *material) zip(o ExportOptions, broker []string) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// Unlock opens what was exported as PKCS12, and returns the certificate in it.
+func Unlock(p12 []byte, password string) (*x509.Certificate, error) {
+	_, cert, _, err := pkcs12.DecodeChain(p12, password)
+	return cert, err
+}
