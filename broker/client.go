@@ -115,8 +115,9 @@ func (cl *client) belongsTo(user string) bool {
 }
 
 // authorize asks whether the client may do something. For one that has not been
-// here since the start, the Authorizer of the broker answers. What waits for a
-// session without an owner is asked about when it is sent to the one who came.
+// here since the start, or whose listener is closed, the Authorizer of the broker
+// answers. What waits for a session without an owner is asked about when it is
+// sent to the one who came.
 func (cl *client) authorize(a Action, topic string) error {
 	if a == Receive && cl.ownerless() {
 		return nil
@@ -129,7 +130,7 @@ func (cl *client) authorize(a Action, topic string) error {
 }
 
 func (cl *client) authorizer() Authorizer {
-	if l := cl.listener.Load(); l != nil {
+	if l := cl.listener.Load(); l != nil && !l.closed.Load() {
 		return l.rules.Load().Authorizer
 	}
 	return cl.broker.options().Authorizer

@@ -52,8 +52,8 @@ type Listener struct {
 	connected atomic.Int64 // clients that have come by it
 	rules     atomic.Pointer[rules]
 
-	options ListenerOptions // Broker.mu guards it, and the next
-	closed  bool
+	closed  atomic.Bool     // it is for nobody to come by any more
+	options ListenerOptions // Broker.mu guards it
 }
 
 // rules are what holds for a connection from its CONNECT on. They are never
@@ -161,7 +161,7 @@ func (l *Listener) Close(why error) {
 func (b *Broker) dismantle(l *Listener) []*conn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l.closed = true
+	l.closed.Store(true)
 	delete(b.entrances, l)
 	for socket, of := range b.listeners {
 		if of == l {
@@ -185,7 +185,7 @@ func (life *lifecycle) by(l *Listener) (conns []*conn) {
 func (b *Broker) track(socket *net.Listener, l *Listener) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.life.closed || l.closed {
+	if b.life.closed || l.closed.Load() {
 		return false
 	}
 	b.listeners[socket] = l
@@ -201,7 +201,7 @@ func (b *Broker) untrack(socket *net.Listener) {
 func (b *Broker) shut(l *Listener) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.life.closed || l.closed
+	return b.life.closed || l.closed.Load()
 }
 
 // rulesOf are the rules of a listener with these options.

@@ -248,6 +248,32 @@ func TestListenerAuthorizer(t *testing.T) {
 	})
 }
 
+// When a listener is closed, what it allowed to those who came by it is nothing
+// any more: the Authorizer of the broker decides about them.
+func TestAuthorizerOfAClosedListener(t *testing.T) {
+	t.Parallel()
+	all := &denials{}
+	inHouse(t, Options{Authorizer: all}, func(h *house) {
+		d := h.open(ListenerOptions{Authorizer: &denials{}})
+		c := d.connect(h, "v5 id=c session-expiry=60", "...")
+		c.SendText("SUBSCRIBE 1 mute qos=1")
+		c.Expect("SUBACK 1 1")
+		c.SendText("PUBLISH 2 kept qos=1 retain x")
+		c.Expect("PUBACK 2 0x10")
+		d.Close(nil)
+		synctest.Wait()
+		all.deny("c receive mute")
+		all.deny("c publish kept")
+		h.Publish(&packet.Message{Topic: "mute", QoS: 1, Payload: []byte("x")})
+		for cl := range h.Clients() {
+			if _, queued := cl.Queue(); queued != 0 {
+				t.Errorf("%d wait for %s", queued, cl.ID())
+			}
+		}
+		h.subscriber("id=other clean", "kept").Silent()
+	})
+}
+
 // keeper is an Authorizer that lets nobody end a subscription to "keep".
 type keeper struct{ denials }
 
