@@ -88,6 +88,7 @@ Even so it passes: 'acl_mode warn' enforces no rule.
 			"Dynamic security: role \"sensor\" denies publishClientSend \"state/x\".\n", ""},
 		{[]string{"-c", dyn, "-u", "alice", "publish", "house/safe/door"}, 1, "User alice may not publish to 'house/safe/door'.\n" +
 			"  ✗ FILE:4  user alice: topic deny house/safe/#  denies\nNote: dynamic security does not know the client, and so the rules decide.\n", ""},
+		{[]string{"-c", lax, "publish", "$SYS/x"}, 1, "A client without a user name may not publish to '$SYS/x'.\nOnly the broker publishes to such a topic.\n", ""},
 		{of("subscribe", "a/#/b"), 3, "", "Error: 'a/#/b': the wildcard # must be the last level of the filter.\n"},
 		{of("publish", "a/+"), 3, "", "Error: 'a/+': a topic name must not contain a wildcard (+ or #).\n"},
 		{[]string{"--acl", bad, "publish", "a"}, 3, "", "Error: " + bad + `:2: Invalid topic access type "rad". The words are read, write, readwrite, deny, subscribe and publish; a filter with a blank in it needs one before it.` + "\n"},

@@ -134,7 +134,9 @@ func (g *guards) explain(q Question) (*Explanation, error) {
 			if err != nil {
 				return nil, err
 			}
-			a.Mode = g.config.ACLMode
+			if a.Mode == "" {
+				a.Mode = g.config.ACLMode
+			}
 			answers[s], sets = a, append(sets, s)
 		}
 		answers[s].Listeners = append(answers[s].Listeners, l.String())
@@ -166,10 +168,13 @@ func (q *Question) ask(d *deciders) (*Answer, error) {
 	if full != q.Topic {
 		a.Topic = full
 	}
+	if strings.HasPrefix(full, "$CONTROL/") { // where all decisions hold
+		a.Mode = "enforce"
+	}
 	asked := acl.Question{User: q.User, Client: q.Client, Action: action, Topic: full}
 	switch {
 	case action == acl.Publish && errors.Is(session.CheckName(full), packet.NotAuthorized) && !strings.HasPrefix(full, "$CONTROL/"):
-		a.Reason = "only the broker publishes to such a topic"
+		a.Mode, a.Reason = "enforce", "only the broker publishes to such a topic"
 	case d.first != nil && a.takeFirst(d, asked):
 	case d.rules == nil:
 		a.Allowed, a.Reason = true, "there are no rules: everything is allowed"
