@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/zancudomq/zancudo/packet"
@@ -64,8 +63,8 @@ func (x *exchange) check(p *packet.Auth, expected packet.ReasonCode) error {
 
 // advance gives data to the exchange and sends its answer.
 func (c *conn) advance(s *scratch, x *exchange, begin bool, data []byte) error {
-	ctx, cancel := context.WithTimeout(c.broker.context, authTimeout)
-	defer cancel()
+	ctx, decided := c.deciding()
+	defer decided()
 	method := x.connect.AuthenticationMethod
 	if begin {
 		auth, ok := c.rules.Authenticator.(EnhancedAuthenticator)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ type conn struct {
 	// one that its client has gone on without it.
 	attached, detached atomic.Bool
 	handling           atomic.Bool // bytes read from a socket are being handled
+	// undecided ends what an Authenticator does for the client; nil: nothing.
+	undecided atomic.Pointer[context.CancelFunc]
 
 	// Of the reading goroutine.
 	rules     *rules // nil until the CONNECT
@@ -392,8 +395,26 @@ func (cl *client) owe(d *dependent) {
 	cl.mu.Unlock()
 }
 
-// hangUp closes the connection. There is nobody to tell that it failed.
-func (c *conn) hangUp() { _ = c.net.Close() }
+// hangUp closes the connection. There is nobody to tell that it failed, and
+// nobody any more to decide about.
+func (c *conn) hangUp() {
+	_ = c.net.Close()
+	if cancel := c.undecided.Load(); cancel != nil {
+		(*cancel)()
+	}
+}
+
+// deciding is the context of what decides about the client. It ends when the
+// connection is closed from here, at the latest after authTimeout; the caller
+// calls decided.
+func (c *conn) deciding() (ctx context.Context, decided func()) {
+	ctx, cancel := context.WithTimeout(c.broker.context, authTimeout)
+	c.undecided.Store(&cancel)
+	return ctx, func() {
+		c.undecided.Store(nil)
+		cancel()
+	}
+}
 
 // id names the client in logs; empty before the CONNECT.
 func (c *conn) id() string {

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -75,8 +74,8 @@ const authTimeout = 10 * time.Second
 // authenticate asks whether the client may connect. That takes time which is
 // not the client's.
 func (c *conn) authenticate(s *scratch, r *ConnectRequest) error {
-	ctx, cancel := context.WithTimeout(c.broker.context, authTimeout)
-	defer cancel()
+	ctx, decided := c.deciding()
+	defer decided()
 	c.broker.clock.Set(&c.alarm, s.now.Add(2*authTimeout)) // the CONNECT has come in time
 	err := c.rules.Authenticator.Authenticate(ctx, r)
 	s.now = now()

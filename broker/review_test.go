@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/zancudomq/zancudo/internal/mqtttest"
 	"github.com/zancudomq/zancudo/packet"
@@ -110,5 +111,47 @@ func TestReasonStringOfARefusal(t *testing.T) {
 		c.SendText("CONNECT v5 id=c")
 		c.Expect(`CONNACK 0x87 reason="for the client"`)
 		c.Closed()
+	})
+}
+
+// undecided is an Authenticator that cannot make up its mind about users called
+// "slow".
+type undecided struct{}
+
+func (undecided) Authenticate(ctx context.Context, c *ConnectRequest) error {
+	if c.Username != "slow" {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Clients about whom nothing is decided yet do not keep others out: when there
+// is no room, the oldest makes it, and nobody goes on deciding.
+func TestUndecidedClientsMakeRoom(t *testing.T) {
+	t.Parallel()
+	inHouse(t, Options{Authenticator: undecided{}, MaxHalfOpen: 4}, func(h *house) {
+		var slow []*mqtttest.Client
+		for i := range 4 {
+			c := h.dial()
+			c.SendText(fmt.Sprintf("CONNECT id=s%d username=slow", i))
+			slow = append(slow, c)
+		}
+		synctest.Wait()
+		time.Sleep(crowdedAge)
+		c := h.dial()
+		c.SendText("CONNECT id=quick")
+		time.Sleep(10 * crowdedPause)
+		synctest.Wait()
+		c.Expect("CONNACK")
+		slow[0].Closed()
+		if st := h.Stats(); st.HalfOpen > 3 || st.Sockets != st.HalfOpen+1 {
+			t.Errorf("%d of %d are undecided", st.HalfOpen, st.Sockets)
+		}
+		time.Sleep(authTimeout)
+		synctest.Wait()
+		if st := h.Stats(); st.HalfOpen != 0 || st.Sockets != 1 {
+			t.Errorf("%d sockets are left", st.Sockets)
+		}
 	})
 }
