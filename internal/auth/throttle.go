@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -53,6 +54,7 @@ type throttle struct {
 // are not many guesses for the price of one.
 type turn struct {
 	held    chan struct{} // has room while nobody holds it
+	over    chan struct{} // closed when those who wait need not wait any more: the next one has to wait itself
 	waiting int           // with the holder
 }
 
@@ -61,22 +63,48 @@ func newThrottle() *throttle {
 }
 
 // enter waits until no other login of the origin is being decided. The caller
-// must call leave.
+// must call leave. When failures slow the origin down, one waits at a time, and
+// the others get errSlowed: who guesses must not hold many connections.
 func (t *throttle) enter(ctx context.Context, o origin) (leave func(), err error) {
 	t.mu.Lock()
 	own := t.turns[o]
 	if own == nil {
-		own = &turn{held: make(chan struct{}, 1)}
+		own = &turn{held: make(chan struct{}, 1), over: make(chan struct{})}
 		t.turns[o] = own
+	} else if t.left(o) > 0 {
+		t.mu.Unlock()
+		return nil, errSlowed
 	}
 	own.waiting++
+	over := own.over
 	t.mu.Unlock()
 	select {
 	case own.held <- struct{}{}:
-		return func() { <-own.held; t.forget(o, own) }, nil
+		leave = func() { <-own.held; t.forget(o, own) }
+		select {
+		case <-over: // at the same time
+			leave()
+			return nil, errSlowed
+		default:
+			return leave, nil
+		}
+	case <-over:
+		t.forget(o, own)
+		return nil, errSlowed
 	case <-ctx.Done():
 		t.forget(o, own)
 		return nil, context.Cause(ctx)
+	}
+}
+
+// errSlowed is the error of a login that would have to wait where another does.
+var errSlowed = errors.New("another login of the user waits already")
+
+// disperse ends the waiting for the turn of an origin.
+func (t *throttle) disperse(o origin) {
+	if own := t.turns[o]; own != nil {
+		close(own.over)
+		own.over = make(chan struct{})
 	}
 }
 
@@ -92,6 +120,10 @@ func (t *throttle) forget(o origin, own *turn) {
 func (t *throttle) delay(o origin) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.left(o)
+}
+
+func (t *throttle) left(o origin) time.Duration {
 	f := t.origins.use(o)
 	if f == nil {
 		return 0
@@ -109,6 +141,9 @@ func (t *throttle) failed(o origin) (count int, delay time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	count, delay = t.count(o, freeForUser)
+	if delay > 0 {
+		t.disperse(o)
+	}
 	if count <= freeForUser {
 		_, all := t.count(origin{source: o.source}, freeForSource)
 		delay = max(delay, all)

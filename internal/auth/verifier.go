@@ -3,6 +3,7 @@ package auth
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -96,7 +97,10 @@ func (v *Verifier) Verify(ctx context.Context, c *broker.ConnectRequest, h *pass
 // failures of the whole address and the work that finds out what is right.
 func (v *Verifier) judge(ctx context.Context, a *attempt, remembered func() bool, right func(context.Context) (bool, error)) error {
 	leave, err := v.throttle.enter(ctx, a.origin)
-	if err != nil {
+	switch {
+	case errors.Is(err, errSlowed):
+		return v.tooSoon(v.throttle.delay(a.origin))
+	case err != nil:
 		return v.busy(err)
 	}
 	defer leave()
@@ -108,7 +112,13 @@ func (v *Verifier) judge(ctx context.Context, a *attempt, remembered func() bool
 		v.succeed(a)
 		return nil
 	}
-	if err := v.hold(ctx, origin{source: a.source}); err != nil {
+	// A whole address is not held, as its logins may be many.
+	if all := (origin{source: a.source}); a.source.local() {
+		err = v.hold(ctx, all)
+	} else if left := v.throttle.delay(all); left > 0 {
+		err = v.tooSoon(left)
+	}
+	if err != nil {
 		return err
 	}
 	if err := v.budget.take(ctx); err != nil {
@@ -138,10 +148,14 @@ func (v *Verifier) hold(ctx context.Context, o origin) error {
 		return v.busy(err)
 	}
 	if left := v.throttle.delay(o); left > 0 {
-		v.refused.Add(1)
-		return tooSoon(left)
+		return v.tooSoon(left)
 	}
 	return nil
+}
+
+func (v *Verifier) tooSoon(left time.Duration) error {
+	v.refused.Add(1)
+	return tooSoon(left)
 }
 
 func (v *Verifier) busy(err error) error {
