@@ -72,27 +72,42 @@ type AdoptedRetained struct {
 	ClientID, User string
 }
 
+// Adoption says what has been taken up, in numbers, and what not.
+type Adoption struct {
+	Sessions, Subscriptions, Queued, Received, Retained int
+	Left                                                []Left
+}
+
+// Left is something that could not be taken up.
+type Left struct {
+	What string // a session of, subscription of, message for, message from, retained message of
+	Name string // of the client, or the topic
+	Err  error  // why
+}
+
+func (l Left) String() string { return fmt.Sprintf("%s %q: %v", l.What, l.Name, l.Err) }
+
 // Adopt takes up what another broker has left. It is called after Restore and
 // before anything is served. All of it is in the Store when Adopt returns; after
 // an error, or when the process ends before, no session is.
 //
-// What cannot be taken up is left out: left tells what, and why. Limits do not
-// count, but for those of retained messages.
-func (b *Broker) Adopt(state *Adopted) (left []error, err error) {
+// What cannot be taken up is left out. Limits do not count, but for those of
+// retained messages.
+func (b *Broker) Adopt(state *Adopted) (Adoption, error) {
 	if b.journal == nil {
-		return nil, errors.New("adopt: the broker has no store")
+		return Adoption{}, errors.New("adopt: the broker has no store")
 	}
 	a := &adopting{broker: b, journal: b.journal, state: state, uses: make(map[*packet.Message]int), bodies: make(map[*packet.Message]uint64)}
 	a.first = a.journal.nextSession()
 	if err := errors.Join(a.retain(), a.write()); err != nil {
-		return a.left, fmt.Errorf("adopt: %w", err)
+		return a.done, fmt.Errorf("adopt: %w", err)
 	}
 	r := b.restoring()
-	err = r.readSessions(func(letter byte) []byte { return fact.Key(nil, letter, a.first) })
+	err := r.readSessions(func(letter byte) []byte { return fact.Key(nil, letter, a.first) })
 	if err != nil {
-		return a.left, fmt.Errorf("adopt: %w", err)
+		return a.done, fmt.Errorf("adopt: %w", err)
 	}
 	r.finish()
 	a.passOn(r)
-	return a.left, nil
+	return a.done, nil
 }

@@ -9,21 +9,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/packet"
 )
 
-// adopt has the broker take up a state and returns what it could not.
-func (s *station) adopt(state *broker.Adopted) (left []string) {
+// adopt has the broker take up a state, and returns what it could not and how
+// much it could.
+func (s *station) adopt(state *broker.Adopted) (left []string, done broker.Adoption) {
 	s.Helper()
-	errs, err := s.broker.Adopt(state)
+	done, err := s.broker.Adopt(state)
 	if err != nil {
 		s.Fatal(err)
 	}
-	for _, err := range errs {
-		left = append(left, err.Error())
+	for _, l := range done.Left {
+		left = append(left, l.String())
 	}
-	return left
+	done.Left = nil
+	return left, done
 }
 
 const forever = 0xFFFFFFFF
@@ -44,7 +48,7 @@ func TestAdoptSession(t *testing.T) {
 			atStation(t, broker.Options{MaxInflight: 3, MaxLoaded: 1}, func(s *station) {
 				s.restart()
 				long := adoptedMessage("long", strings.Repeat("x", 100), packet.AtLeastOnce)
-				left := s.adopt(&broker.Adopted{Sessions: []broker.AdoptedSession{{
+				left, done := s.adopt(&broker.Adopted{Sessions: []broker.AdoptedSession{{
 					ClientID: "sub", Expiry: forever,
 					Subscriptions: []broker.AdoptedSubscription{{Subscription: packet.Subscription{Filter: "a", QoS: 1}, ID: 12}},
 					Queued: []broker.AdoptedMessage{
@@ -57,8 +61,8 @@ func TestAdoptSession(t *testing.T) {
 				}, {
 					ClientID: "other", Expiry: forever, Queued: []broker.AdoptedMessage{{QoS: 1, Message: long}},
 				}}})
-				if left != nil {
-					s.Errorf("left out: %q", left)
+				if want := (broker.Adoption{Sessions: 2, Subscriptions: 1, Queued: 6}); left != nil || !cmp.Equal(done, want) {
+					s.Errorf("left out: %q; taken up: %+v, want %+v", left, done, want)
 				}
 				s.wantFacts('m', 1)
 				for range restarts {
@@ -91,7 +95,7 @@ func TestAdoptSession(t *testing.T) {
 // PUBREL or sends the message again.
 func TestAdoptReceived(t *testing.T) {
 	atStation(t, broker.Options{}, func(s *station) {
-		if left := s.adopt(&broker.Adopted{Sessions: []broker.AdoptedSession{
+		if left, _ := s.adopt(&broker.Adopted{Sessions: []broker.AdoptedSession{
 			{ClientID: "pub", Expiry: forever, Received: []broker.AdoptedReceived{
 				{PacketID: 7, Message: adoptedMessage("a", "seven", 2)}, {PacketID: 8}, {PacketID: 9, Message: adoptedMessage("a", "nine", 2)},
 			}},
@@ -115,7 +119,7 @@ func TestAdoptReceived(t *testing.T) {
 func TestAdoptRetainedWillExpiry(t *testing.T) {
 	atStation(t, broker.Options{}, func(s *station) {
 		will := packet.Will{Message: *adoptedMessage("will", "gone", 1), DelayInterval: 60}
-		if left := s.adopt(&broker.Adopted{
+		if left, _ := s.adopt(&broker.Adopted{
 			Retained: []broker.AdoptedRetained{{Message: adoptedMessage("b", "1", 1), ClientID: "pub"}, {Message: adoptedMessage("a", "2", 1)}},
 			Sessions: []broker.AdoptedSession{
 				{ClientID: "late", Expiry: 10, Disconnected: time.Now().Add(-time.Minute)},
@@ -176,7 +180,7 @@ func TestAdoptLeavesOut(t *testing.T) {
 			`message for "sick": it is released, and never was under way`,
 			`session of "sick": there is one already`,
 		}
-		left := s.adopt(state)
+		left, _ := s.adopt(state)
 		for i := range max(len(want), len(left)) {
 			if i >= len(want) || i >= len(left) || left[i] != want[i] {
 				s.Fatalf("left out:\n%s", strings.Join(left, "\n"))
@@ -184,7 +188,7 @@ func TestAdoptLeavesOut(t *testing.T) {
 		}
 		s.connect("id=sick", " present").Expect("PUBLISH 1 a dup qos=1 good")
 		state.Replace, state.Sessions, state.Retained = true, state.Sessions[:1], state.Retained[:1]
-		if left := s.adopt(state); left != nil {
+		if left, _ := s.adopt(state); left != nil {
 			s.Errorf("left out: %q", left)
 		}
 		s.restart()
@@ -219,7 +223,7 @@ func TestAdoptVacant(t *testing.T) {
 		vacant := broker.AdoptedSession{ClientID: "sub", Vacant: true, Expiry: forever, Subscriptions: []broker.AdoptedSubscription{adoptedFilter("a", 1)}}
 		anns, bobs := vacant, vacant
 		bobs.ClientID = "bob"
-		if left := s.adopt(&broker.Adopted{Sessions: []broker.AdoptedSession{anns, bobs}}); left != nil {
+		if left, _ := s.adopt(&broker.Adopted{Sessions: []broker.AdoptedSession{anns, bobs}}); left != nil {
 			s.Errorf("left out: %q", left)
 		}
 		s.restart()

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
@@ -20,7 +19,7 @@ type adopting struct {
 	uses     map[*packet.Message]int
 	bodies   map[*packet.Message]uint64
 	received []received
-	left     []error
+	done     Adoption
 }
 
 // received is what a session had not passed on.
@@ -31,8 +30,8 @@ type received struct {
 
 const adoptBatch = 1 << 20 // bytes that are stored at a time
 
-func (a *adopting) leave(err error, format string, args ...any) {
-	a.left = append(a.left, fmt.Errorf(format+": %w", append(args, err)...))
+func (a *adopting) leave(err error, what, name string) {
+	a.done.Left = append(a.done.Left, Left{what, name, err})
 }
 
 // errThere says that something of the same name is there.
@@ -55,9 +54,10 @@ func (a *adopting) retain() error {
 			err = b.retained.store(m, &client{broker: b, id: r.ClientID, user: r.User})
 		}
 		if err != nil {
-			a.leave(err, "retained message of %q", m.Topic)
+			a.leave(err, "retained message of", m.Topic)
 			continue
 		}
+		a.done.Retained++
 		w.retain(m.Topic, b.retained.current(m.Topic))
 		if err := a.flush(w, adoptBatch, Eventually); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (a *adopting) write() error {
 	for i := range a.state.Sessions {
 		s := &a.state.Sessions[i]
 		if s.ClientID == "" || seen[s.ClientID] || !a.makeWay(s.ClientID) {
-			a.leave(errThere, "session of %q", s.ClientID)
+			a.leave(errThere, "session of", s.ClientID)
 			continue
 		}
 		seen[s.ClientID] = true
@@ -118,20 +118,22 @@ func (a *adopting) session(s *AdoptedSession, sid uint64) error {
 	for i := range s.Subscriptions {
 		sub, err := session.NewSubscription(&s.Subscriptions[i].Subscription)
 		if err != nil {
-			a.leave(err, "subscription of %q", s.ClientID)
+			a.leave(err, "subscription of", s.ClientID)
 			continue
 		}
 		if id := s.Subscriptions[i].ID; id != 0 {
 			sub.IDs = []uint32{id}
 		}
 		_ = w.put(fact.SubscriptionKey(nil, sid, sub.Filter), func(b []byte) ([]byte, error) { return fact.AppendSubscription(b, sub), nil })
+		a.done.Subscriptions++
 	}
 	for _, r := range s.Received {
 		if r.PacketID == 0 {
-			a.leave(errors.New("it has no packet identifier"), "message from %q", s.ClientID)
+			a.leave(errors.New("it has no packet identifier"), "message from", s.ClientID)
 			continue
 		}
 		w.receive(sid, r.PacketID)
+		a.done.Received++
 		if r.Message != nil {
 			a.received = append(a.received, received{sid, r.Message})
 		}
@@ -152,8 +154,10 @@ func (a *adopting) session(s *AdoptedSession, sid uint64) error {
 		f.Since = now()
 	}
 	if err := a.sessions.put(fact.Key(nil, fact.SessionLetter, sid), f.Append); err != nil {
-		a.leave(err, "session of %q", s.ClientID)
+		a.leave(err, "session of", s.ClientID)
+		return nil
 	}
+	a.done.Sessions++
 	return nil
 }
 
@@ -170,7 +174,7 @@ func (a *adopting) queued(s *AdoptedSession, sid uint64, q *AdoptedMessage, numb
 		err = a.broker.options().limits.CheckOwn(q.Message)
 	}
 	if err != nil {
-		a.leave(err, "message for %q", s.ClientID)
+		a.leave(err, "message for", s.ClientID)
 		return nil
 	}
 	next := session.NextNumber(*number, q.PacketID)
@@ -178,6 +182,7 @@ func (a *adopting) queued(s *AdoptedSession, sid uint64, q *AdoptedMessage, numb
 	if q.Released {
 		w.release(sid, next)
 		*number = next
+		a.done.Queued++
 		return nil
 	}
 	record := session.Record{Number: next, QoS: q.QoS, Retain: q.Retain, IDs: q.IDs}
@@ -185,10 +190,11 @@ func (a *adopting) queued(s *AdoptedSession, sid uint64, q *AdoptedMessage, numb
 		err = w.put(fact.QueuedKey(nil, sid, next), func(b []byte) ([]byte, error) { return fact.AppendQueued(b, &record, q.Message) })
 	}
 	if err != nil {
-		a.leave(err, "message for %q", s.ClientID)
+		a.leave(err, "message for", s.ClientID)
 		return nil
 	}
 	*number = next
+	a.done.Queued++
 	return a.flush(w, adoptBatch, Eventually)
 }
 
@@ -224,7 +230,7 @@ func (a *adopting) passOn(r *restoring) {
 			continue
 		}
 		if err := a.broker.publishMessage(m.message, cl); err != nil {
-			a.leave(err, "message from %q", cl.id)
+			a.leave(err, "message from", cl.id)
 		}
 	}
 }
