@@ -180,3 +180,26 @@ func (b *backupWriter) add(name string, r io.Reader, size int64) error {
 	fmt.Fprintf(&b.sums, "%x  %s\n", sum.Sum(nil), name)
 	return nil
 }
+
+// Move gives a whole store that nobody has open another directory, which is not
+// there yet. It is there or here, whenever the power fails.
+func Move(o Options, dir string) error {
+	o.setDefaults()
+	if err := o.FS.Rename(o.Dir, dir); err != nil {
+		return fmt.Errorf("move the store in %s: %w", o.Dir, err)
+	}
+	return syncDir(o.FS, filepath.Dir(dir))
+}
+
+// GiveToOwner gives a store, which root has written to, to the owner of the
+// directory that it is in, who could not use it otherwise.
+func GiveToOwner(o Options) {
+	o.setDefaults()
+	s := &Store{options: o, base: o.FS}
+	if info, err := s.base.Stat(o.Dir); err == nil && isOS(s.base) {
+		if uid, known := ownerOf(info); known && uid == 0 {
+			s.giveToParent()
+		}
+	}
+	s.giveAllToOwner()
+}

@@ -213,7 +213,11 @@ func (s *Store) ensureMarker() error {
 	if _, err := s.base.Stat(s.options.Marker); err == nil || !errors.Is(err, errNotExist) {
 		return err
 	}
-	return writeFile(s.base, s.options.Marker, fmt.Appendf(nil, markerSentence, s.options.Dir))
+	content := s.options.MarkerContent
+	if content == nil {
+		content = fmt.Appendf(nil, markerSentence, s.options.Dir)
+	}
+	return writeFile(s.base, s.options.Marker, content)
 }
 
 // wantsReset reports whether the marker that stood for the state has been removed.

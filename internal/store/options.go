@@ -30,6 +30,8 @@ type Options struct {
 	// is there while the state is, and who removes it resets the state at the next
 	// Open. Empty is none.
 	Marker string
+	// MarkerContent is what is written into it; nil is a sentence for people.
+	MarkerContent []byte
 
 	// Changed is called when the state changes, one call at a time, and must not
 	// wait for the store.
