@@ -52,6 +52,7 @@ func commands() []command {
 		{"certs", func() *flags.Command { return certsTable(&certsOptions{}) }, certs},
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
+		{"import", func() *flags.Command { return importTable(&importOptions{}) }, importState},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
 		{"explain", func() *flags.Command { return rightsTable(&rightsOptions{}) }, explainRights},
 		{"acl", func() *flags.Command { return aclTable(&aclOptions{}) }, acl},

@@ -1,11 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -13,7 +11,32 @@ import (
 	"github.com/zancudomq/zancudo/internal/logs"
 	"github.com/zancudomq/zancudo/internal/metrics"
 	"github.com/zancudomq/zancudo/internal/store"
+	"github.com/zancudomq/zancudo/internal/store/mosqdb"
 )
+
+// StorePlace says where a broker with this configuration keeps its state: the
+// Options have a Dir and a Marker. It is an error if it keeps none.
+func StorePlace(c *config.Config) (store.Options, error) {
+	if !c.Persistence {
+		return store.Options{}, fmt.Errorf("a broker with %s keeps nothing on disk: 'persistence' is false there", cmp.Or(c.File, "this environment"))
+	}
+	return storePlace(c)
+}
+
+func storePlace(c *config.Config) (store.Options, error) {
+	place, err := filepath.Abs(c.PersistenceLocation)
+	if err != nil {
+		return store.Options{}, fmt.Errorf("find persistence_location: %w", err)
+	}
+	o := store.Options{Dir: filepath.Join(place, "zancudo"), Marker: filepath.Join(place, c.PersistenceFile)}
+	o.MarkerContent = mosqdb.Marker(fmt.Sprintf(markerSentence, o.Dir))
+	return o, nil
+}
+
+// markerSentence is in the file that stands for the state. Mosquitto, should it
+// come back, takes the file for one without anything in it.
+const markerSentence = "\nThis file stands for Zancudo's stored state, which is in %s.\n" +
+	"Remove it while the broker is stopped, and the broker starts with an empty state.\n"
 
 // openStore opens what c has kept on disk; nil: nothing is kept. Mosquitto's file
 // stands for the directory beside it: who removes it starts afresh.
@@ -22,18 +45,14 @@ func (d *daemon) openStore(ctx context.Context, c *config.Config) (*store.Store,
 		d.logger.Log(ctx, logs.LevelInformation, "state not kept")
 		return nil, nil
 	}
-	place, err := filepath.Abs(c.PersistenceLocation)
+	o, err := storePlace(c)
 	if err != nil {
 		return nil, err
 	}
-	o := store.Options{
-		Dir: filepath.Join(place, "zancudo"), Marker: filepath.Join(place, c.PersistenceFile), Logger: d.logger,
-	}
+	o.Logger = d.logger
 	o.Sync, o.SyncInterval = syncing(c)
-	if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(o.Marker); err == nil {
-			d.logger.Warn("configuration warning", "text", "The sessions and messages in "+o.Marker+" are not taken over: that is not supported yet.")
-		}
+	if err := d.inherit(c, o); err != nil {
+		return nil, err
 	}
 	d.logger.Log(ctx, logs.LevelInformation, "state kept", "path", o.Dir)
 	s, err := store.Open(o)

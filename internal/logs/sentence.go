@@ -34,6 +34,8 @@ const (
 	msgFull          = "store stopped taking facts"
 	msgRecovered     = "store recovered"
 	msgDamaged       = "store was damaged and put aside"
+	msgInherited     = "state of Mosquitto taken over"
+	msgNotInherited  = "state of Mosquitto left out"
 	msgReloading     = "configuration reloading"
 	msgChanged       = "configuration changed"
 	msgReloaded      = "configuration reloaded"
@@ -123,11 +125,7 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		return append(appendText(append(b, "Config loaded from "...), a.text("file")), '.')
 	case msgConfiguration:
 		return appendText(b, a.text("text"))
-	case msgKept:
-		return append(appendText(append(b, "Sessions and messages are kept in "...), a.text("path")), '.')
-	case msgNotKept:
-		return append(b, "Sessions and messages are in memory only, and gone when the broker ends; 'persistence true' keeps them on disk."...)
-	case msgFull, msgRecovered, msgDamaged:
+	case msgKept, msgNotKept, msgInherited, msgNotInherited, msgFull, msgRecovered, msgDamaged:
 		return appendStore(b, message, a)
 	case msgReloading:
 		return append(b, "Reloading config."...)
@@ -213,6 +211,15 @@ func appendDynamic(b []byte, a attrs) []byte {
 // appendStore appends what has become of the store.
 func appendStore(b []byte, message string, a attrs) []byte {
 	switch message {
+	case msgKept:
+		return append(appendText(append(b, "Sessions and messages are kept in "...), a.text("path")), '.')
+	case msgNotKept:
+		return append(b, "Sessions and messages are in memory only, and gone when the broker ends; 'persistence true' keeps them on disk."...)
+	case msgInherited:
+		b = appendText(append(b, "Took over what Mosquitto has left in "...), a.text("file"))
+		return appendText(append(b, ": "...), a.text("text"))
+	case msgNotInherited:
+		return append(appendText(append(b, "Not taken over: "...), a.text("text")), '.')
 	case msgFull:
 		verb := map[string]string{"full": "is full", "failed": "has failed"}[a.text("state")]
 		b = appendText(append(b, "The store "+verb+": "...), a.text("reason"))
