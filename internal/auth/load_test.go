@@ -49,12 +49,21 @@ func TestLoginsDoNotDelayMessages(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var storm sync.WaitGroup
 	storm.Go(func() { logIn(ctx, t, socket, 2000) })
+	var returning []time.Duration
+	storm.Go(func() { returning = comeBack(ctx, t, socket) })
 	busy := percentile(latencies(c, 3*time.Second))
 	cancel()
 	storm.Wait()
 	count := v.Counters()
-	t.Logf("99 of 100 messages take %v, and %v during %d logins (%+v)", quiet, busy, b.Stats().ConnectionsAccepted, count)
-	if busy > 100*time.Millisecond {
+	if len(returning) == 0 {
+		t.Fatal("nobody could come back")
+	}
+	t.Logf("99 of 100 messages take %v, and %v during %d logins (%+v); who comes back waits for %v, at most %v", quiet, busy, b.Stats().ConnectionsAccepted, count,
+		median(returning), returning[len(returning)-1])
+	if usual := median(returning); usual > time.Second && !raced {
+		t.Errorf("who comes back with a right password waits for %v", usual)
+	}
+	if busy > 100*time.Millisecond && !raced || busy > time.Second {
 		t.Errorf("messages are delayed by %v, where without logins it is %v", busy, quiet)
 	}
 	if n := b.Stats().ConnectionsAccepted; n < 3000 && !raced {
@@ -74,6 +83,39 @@ func dial(t *testing.T, socket *memnet.Listener, n int) *mqtttest.Client {
 	c := mqtttest.NewClient(t, conn, packet.V311)
 	c.Timeout = 30 * time.Second
 	return c
+}
+
+// comeBack connects again and again with a password that is remembered, and
+// returns how long that took each time.
+func comeBack(ctx context.Context, t *testing.T, socket *memnet.Listener) (all []time.Duration) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ; ctx.Err() == nil; <-tick.C {
+		began := time.Now()
+		conn, err := socket.DialFrom(net.IPv4(10, 0, 0, 0))
+		if err != nil {
+			t.Error(err)
+			return all
+		}
+		connect, err := (&packet.Connect{
+			Version: packet.V5, ClientID: "back", CleanStart: true, HasUsername: true, Username: "user0", HasPassword: true, Password: []byte("secret"),
+		}).Append(nil, packet.V5)
+		if err != nil {
+			t.Error(err)
+			return all
+		}
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.Write(connect)
+		p, err := packet.NewReader(conn, packet.V5).Next()
+		if ack, ok := p.(*packet.Connack); err == nil && ok && ack.ReasonCode == packet.Success {
+			all = append(all, time.Since(began))
+		} else if ctx.Err() == nil {
+			t.Errorf("who comes back is refused: %v, %v", p, err)
+		}
+		conn.Close()
+	}
+	return all
 }
 
 // latencies sends messages to a client itself, one after the other.
@@ -131,3 +173,47 @@ func logIn(ctx context.Context, t *testing.T, socket *memnet.Listener, perSecond
 		}
 	}
 }
+
+// A user who does not exist takes as long as a wrong password, and neither is
+// told apart by the throttle.
+func TestNobodyTakesAsLong(t *testing.T) {
+	if testing.Short() || raced {
+		t.Skip("it measures")
+	}
+	dear, err := password.Recipe{Iterations: 20_000}.Make([]byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &auth.Passwords{Users: auth.NewUsers(map[string]*password.Hash{"ann": dear}), Verifier: auth.NewVerifier(auth.Options{})}
+	took := map[string][]time.Duration{}
+	for i := range 2 * 21 {
+		user := []string{"ann", "nobody"}[i%2]
+		_, conn := net.Pipe()
+		began := time.Now()
+		err := p.Authenticate(t.Context(), &broker.ConnectRequest{
+			HasUsername: true, Username: user, HasPassword: true, Password: []byte("guess"), Conn: at{conn, net.IPv4(10, 1, byte(i), 1)},
+		})
+		took[user] = append(took[user], time.Since(began))
+		if err == nil {
+			t.Fatalf("%s is let in", user)
+		}
+	}
+	known, unknown := median(took["ann"]), median(took["nobody"])
+	t.Logf("a user: %v, nobody: %v", known, unknown)
+	if ratio := float64(known) / float64(unknown); ratio < 0.5 || ratio > 2 {
+		t.Errorf("a user takes %v, nobody %v", known, unknown)
+	}
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// at is a connection from an address.
+type at struct {
+	net.Conn
+	ip net.IP
+}
+
+func (c at) RemoteAddr() net.Addr { return &net.TCPAddr{IP: c.ip, Port: 1} }

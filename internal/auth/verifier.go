@@ -24,7 +24,8 @@ type Options struct {
 	// MemoryBytes bounds the memory this takes; zero: 256 MiB. What needs more is
 	// verified alone.
 	MemoryBytes int
-	// MaxWaiting is how many may wait for it; zero: 256.
+	// MaxWaiting is how many may wait for it; zero: 64. Each takes the place of a
+	// connection without a CONNECT, of which the broker has few.
 	MaxWaiting int
 	// Logger is told of origins of failures; nil: nothing is logged.
 	Logger *slog.Logger
@@ -51,7 +52,7 @@ func NewVerifier(o Options) *Verifier {
 		o.MemoryBytes = 256 << 20
 	}
 	if o.MaxWaiting <= 0 {
-		o.MaxWaiting = 256
+		o.MaxWaiting = 64
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
