@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 // the other.
 var dynamicCommands = []string{
 	"getDefaultACLAccess",
+	"getAnonymousGroup",
 	"createRole sensor",
 	"createRole sensor",
 	"addRoleACL sensor publishClientSend state/%u/# allow 5",
@@ -146,6 +148,10 @@ func TestDynamicSecurityAsMosquitto(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: Mosquitto (-) and Zancudo (+) say\n%s", command, diff)
 		}
+		if strings.HasPrefix(command, "get") || strings.HasPrefix(command, "list") {
+			sameOutput(t, ours, command)
+			sameOutput(t, theirs, command)
+		}
 	}
 	sameRights(t, ours, theirs)
 	if got := ours.ctrl(t, "setDefaultACLAccess publishClientSend allow"); strings.Contains(got, "Error") { // Mosquitto 2.0 passes that over
@@ -167,6 +173,19 @@ func TestDynamicSecurityAsMosquitto(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameRights(t, startDynamic(t, zancudo, byTheirs), startDynamic(t, "mosquitto", byOurs))
+}
+
+// sameOutput asks a broker with both tools.
+func sameOutput(t *testing.T, b *dynamicBroker, command string) {
+	t.Helper()
+	args := append([]string{"-h", "127.0.0.1", "-p", b.port, "-u", "admin", "-P", "adminsecret", "dynsec"}, strings.Fields(command)...)
+	status, want, _ := run(t, "mosquitto_ctrl", args...)
+	cmd := exec.Command(zancudo, args...)
+	cmd.Args[0] = "mosquitto_ctrl"
+	p := startCommand(t, cmd)
+	if got := p.status(); got != status || p.stdout.String() != want {
+		t.Errorf("%s: mosquitto_ctrl ends with %d and\n%s\nours with %d and\n%s%s", command, status, want, got, &p.stdout, &p.stderr)
+	}
 }
 
 func sameRights(t *testing.T, ours, theirs *dynamicBroker) {

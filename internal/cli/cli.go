@@ -51,6 +51,7 @@ func commands() []command {
 		{"replay", func() *flags.Command { return newReplayOptions().table() }, replay},
 		{"certs", func() *flags.Command { return certsTable(&certsOptions{}) }, certs},
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
+		{"ctrl", func() *flags.Command { return newCtrlOptions().table() }, ctrl},
 		{"bench", func() *flags.Command { return benchTable(&benchOptions{}) }, runBench},
 		{"import", func() *flags.Command { return importTable(&importOptions{}) }, importState},
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
@@ -75,6 +76,7 @@ var aliases = map[string]string{
 	"mosquitto_sub":    "sub",
 	"mosquitto_rr":     "rr",
 	"mosquitto_passwd": "passwd",
+	"mosquitto_ctrl":   "ctrl",
 	"mosquitto_signal": "signal",
 }
 

@@ -163,7 +163,7 @@ func TestCommands(t *testing.T) {
 		{"modifyGroup", `"groupname":"g2","clients":[{"username":"u1"}],"textname":"G"`, ""},
 		{"listGroups", `"verbose":true,"offset":1`, `{"totalCount":2,"groups":[{"groupname":"g2","textname":"G","roles":[{"rolename":"r2"}],"clients":[{"username":"u1"}]}]}`},
 
-		{"getAnonymousGroup", ``, `{"group":{}}`},
+		{"getAnonymousGroup", ``, `{"group":{"groupname":""}}`},
 		{"setAnonymousGroup", `"groupname":"none"`, "Group not found"},
 		{"setAnonymousGroup", `"groupname":"g2"`, ""},
 		{"getAnonymousGroup", ``, `{"group":{"groupname":"g2"}}`},

@@ -159,7 +159,7 @@ func setAnonymousGroup(b *book, a arguments) (any, error) {
 func getAnonymousGroup(b *book, _ arguments) (any, error) {
 	var of struct {
 		Group struct {
-			Name string `json:"groupname,omitempty"`
+			Name string `json:"groupname"`
 		} `json:"group"`
 	}
 	of.Group.Name = b.anonymous
