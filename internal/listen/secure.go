@@ -125,7 +125,7 @@ func (c *Secured) shake() (err error) {
 		err = w.flush()
 	}
 	if err == nil {
-		w.shaking = false
+		w.shaking, w.last = false, nil
 		return nil
 	}
 	if c.options.Silent == nil || !c.options.Silent(err) {
@@ -133,6 +133,9 @@ func (c *Secured) shake() (err error) {
 	}
 	w.yield()
 	w.linger()
+	if alert, ok := plainAlert(w.last); ok {
+		err = alert
+	}
 	return explain(err, w.left < maxHandshake)
 }
 
@@ -198,6 +201,7 @@ type wire struct {
 	holding bool   // a turn
 	left    int    // bytes that may still come
 	out     []byte // to be sent when the next are awaited
+	last    []byte // that have come together
 
 	// held is the descriptor of the socket while somebody holds it, plus one; zero:
 	// nobody does. It is of who reads.
@@ -220,6 +224,7 @@ func (w *wire) Read(b []byte) (int, error) {
 	w.yield()
 	n, err := w.Conn.Read(b[:min(len(b), w.left)])
 	w.left -= n
+	w.last = append(w.last[:0], b[max(0, n-alertBytes):n]...)
 	w.take()
 	return n, err
 }

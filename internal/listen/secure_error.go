@@ -35,6 +35,19 @@ func explain(err error, heard bool) error {
 	return &plainError{withoutPrefix(err), err}
 }
 
+// alertBytes is how long an alert is that is not encrypted.
+const alertBytes = 7
+
+// plainAlert is the alert that has come last, if it was not encrypted. In TLS 1.3
+// it should be, but OpenSSL has no keys yet when it does not like a certificate;
+// to crypto/tls such an alert is rubbish.
+func plainAlert(last []byte) (error, bool) {
+	if len(last) != alertBytes || string(last[:6]) != "\x15\x03\x03\x00\x02\x02" {
+		return nil, false
+	}
+	return &net.OpError{Op: "remote error", Err: tls.AlertError(last[6])}, true
+}
+
 // plainError is an error in other words.
 type plainError struct {
 	text string

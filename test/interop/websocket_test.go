@@ -63,12 +63,14 @@ type browser struct {
 	chromium string
 	pages    *httptest.Server
 	done     chan string // what a page prints
+	protocol string      // ws or wss
+	flags    []string    // more of them
 }
 
 // newBrowser serves the pages, and skips the test where there is no browser.
 func newBrowser(t *testing.T, pages *httptest.Server) *browser {
 	t.Helper()
-	b := &browser{chromium: program(t, "chromium", "chromium"), pages: pages, done: make(chan string, 1)}
+	b := &browser{chromium: program(t, "chromium", "chromium"), pages: pages, done: make(chan string, 1), protocol: "ws"}
 	files := map[string]string{
 		"/page.html": "node/page.html", "/exchanges.js": "node/exchanges.js", "/mqtt.js": "node/node_modules/mqtt/dist/mqtt.esm.js",
 	}
@@ -116,11 +118,12 @@ func (b *browser) run(t *testing.T, origin, port, version string) {
 // visit opens the page in a browser of its own, and returns what it prints.
 func (b *browser) visit(t *testing.T, origin, port, version string, names []string) string {
 	t.Helper()
-	query := url.Values{"port": {port}, "version": {version}, "prefix": {"browser" + version}, "names": {strings.Join(names, ",")}}
-	cmd := exec.Command(b.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+	query := url.Values{"protocol": {b.protocol}, "port": {port}, "version": {version}, "prefix": {"browser" + version}, "names": {strings.Join(names, ",")}}
+	args := append(b.flags, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 		"--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", // which keeps it open
 		origin+"/page.html?"+query.Encode())
+	cmd := exec.Command(b.chromium, args...)
 	printed := &proctest.Output{}
 	cmd.Stdout, cmd.Stderr = printed, printed
 	cmd.WaitDelay = 5 * time.Second
