@@ -35,6 +35,7 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 			continue // the session that was here has ended: look again
 		}
 		b.dismiss(old)
+		cl.awaitStore()
 		return nil
 	}
 }
@@ -138,6 +139,7 @@ func (cl *client) meet(c *conn, user string, p *packet.Connect, ack *packet.Conn
 	cl.epoch++
 	c.client, c.credential = cl, c.exchange.request.Credential
 	c.attached.Store(true)
+	cl.stale = cl.stale || p.Will != nil || ack.SessionPresent && cl.misleading()
 	cl.session.Attach(p, &c.rules.terms)
 	cl.session.SetExpiry(cl.broker.expiryOf(p))
 	c.feed()
@@ -177,6 +179,7 @@ type remains struct {
 	absence       *absence // that is over
 	ended         bool
 	replaced      bool // by that of a client that wanted to begin anew
+	stale         bool // the client counts on it that nothing is left in the store
 
 	// Of a durable session: what the store has of it.
 	finished  []session.Ended
@@ -188,7 +191,7 @@ type remains struct {
 // end ends the session. The client is locked; bury does the rest.
 func (cl *client) end() *remains {
 	left := &remains{
-		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), absence: cl.absence, ended: true,
+		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), absence: cl.absence, ended: true, stale: cl.stale,
 	}
 	if cl.sid != 0 {
 		left.finished, left.bodies = cl.session.TakeEnded(), cl.session.Bodies()

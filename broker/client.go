@@ -28,10 +28,12 @@ type client struct {
 	met     bool  // it has been connected
 	gone    bool  // the session has ended
 	replay  []*replay
-	absence *absence  // nil while connected
-	since   time.Time // when it was disconnected
-	epoch   uint64    // counts what changes in the stored fact
-	owing   []Fact    // what the store has refused and must have before the client goes on
+	absence *absence      // nil while connected
+	since   time.Time     // when it was disconnected
+	epoch   uint64        // counts what changes in the stored fact
+	stale   bool          // the stored fact must be replaced before the client is told anything
+	owing   []Fact        // what the store has refused and must have before the client goes on
+	storing chan struct{} // closed when the store has what the connection has taken; nil: it has
 }
 
 // Client is a read-only view of a client.
@@ -194,6 +196,36 @@ func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, re
 		return outcome, c
 	}
 	return outcome, nil
+}
+
+// takes notes that the connection has taken what it may not answer for until the
+// store has it. The client is locked.
+func (c *conn) takes() {
+	if cl := c.client; cl.sid != 0 && cl.storing == nil {
+		c.taking, cl.storing = true, make(chan struct{})
+	}
+}
+
+// settled says that the store has, or refuses, what was taken.
+func (c *conn) settled() {
+	if !c.taking {
+		return
+	}
+	c.client.mu.Lock()
+	defer c.client.mu.Unlock()
+	close(c.client.storing)
+	c.taking, c.client.storing = false, nil
+}
+
+// awaitStore waits until an earlier connection has settled what it has taken:
+// the next one would answer for it.
+func (cl *client) awaitStore() {
+	cl.mu.Lock()
+	storing := cl.storing
+	cl.mu.Unlock()
+	if storing != nil {
+		<-storing
+	}
 }
 
 // current locks the client if c is its connection; the caller unlocks.

@@ -38,6 +38,7 @@ type conn struct {
 	version   packet.Version
 	bridge    bool       // the client is a bridge of MQTT 3.x
 	molt      bool       // to go on in a new goroutine
+	taking    bool       // something was taken that the store has not got
 	overdue   bool       // too many answers wait for the client to read them
 	sizeLimit uint32     // the client's Maximum Packet Size; zero: none
 	partial   []byte     // a packet that has not arrived whole
@@ -336,6 +337,7 @@ func (c *conn) store(s *scratch) error {
 		}
 	}
 	s.batch.dependents = s.batch.dependents[:0]
+	c.settled()
 	return failure
 }
 

@@ -165,7 +165,7 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 		return err
 	}
 	b.arrived(c)
-	if err := c.saveSession(p); err != nil {
+	if err := c.saveSession(); err != nil {
 		return err
 	}
 	c.molt = true
@@ -187,12 +187,8 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 
 // saveSession stores that the client is connected. One that cannot go on before
 // the store has taken something is not welcome until it has.
-func (c *conn) saveSession(p *packet.Connect) error {
-	d := Eventually
-	if p.Will != nil {
-		d = Durable
-	}
-	err := c.client.save(d)
+func (c *conn) saveSession() error {
+	err := c.client.save()
 	if err == nil {
 		return nil
 	}

@@ -33,6 +33,7 @@ func (c *conn) changeExpiry(seconds uint32) error {
 		return fmt.Errorf("session expiry interval was 0 in the CONNECT: %w", packet.ProtocolError)
 	}
 	c.client.session.SetExpiry(c.broker.expiry(seconds))
+	c.client.stale = true
 	return nil
 }
 

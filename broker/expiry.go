@@ -29,21 +29,16 @@ func (a *absence) next() time.Time {
 // stops. It reports whether c was still the client's connection.
 func (b *Broker) detach(c *conn, keepWill bool) bool {
 	cl := c.client
-	hadWill := cl.hasWill()
 	left, away, was := cl.leave(c, keepWill && b.context.Err() == nil)
 	if !was {
 		return false
 	}
 	b.left(c)
-	durability := Eventually
-	if hadWill {
-		durability = Durable
-	}
 	if left != nil {
 		b.bury(cl, nil, left)
 	}
 	if away != nil {
-		cl.keep(durability)
+		cl.keep()
 		cl.await(away)
 	}
 	return true
@@ -57,10 +52,11 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 	if cl.conn != c {
 		return nil, nil, false
 	}
+	life, expires := cl.session.Life()
+	cl.stale = cl.stale || cl.session.Will != nil || expires && life == 0
 	if !keepWill {
 		cl.session.Will = nil // [MQTT-3.1.2-10]
 	}
-	life, expires := cl.session.Life()
 	if expires && life == 0 { // [MQTT-4.1.0-2]
 		return cl.end(), nil, true
 	}
@@ -85,19 +81,13 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 	return left, away, true
 }
 
-func (cl *client) hasWill() bool {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	return cl.session.Will != nil
-}
-
 // keep is save where nobody can be told that it failed. A broker that stops
 // leaves the facts as they are: its clients did not go.
-func (cl *client) keep(d Durability) {
+func (cl *client) keep() {
 	if cl.broker.context.Err() != nil {
 		return
 	}
-	if err := cl.save(d); err != nil {
+	if err := cl.save(); err != nil {
 		cl.broker.options().Logger.Warn("session was not stored", "client", cl.id, "err", err)
 	}
 }
@@ -147,7 +137,7 @@ func (cl *client) ring(t time.Time) {
 	}
 	if away != nil {
 		if left != nil {
-			cl.keep(Eventually)
+			cl.keep()
 		}
 		cl.await(away)
 	}

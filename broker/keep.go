@@ -30,25 +30,29 @@ func (cl *client) fact() *fact.Session {
 	return f
 }
 
+// misleading reports whether a broker that knows the client only as it was before
+// it came back would break what it is promised now: it would publish the will of
+// the last connection, or end the session too early. The client is locked.
+func (cl *client) misleading() bool {
+	return cl.session.Will != nil || cl.session.Expiry() != session.Never
+}
+
 // save stores what is known of a durable session, with what it still owes to the
 // store. It changes while that lasts: then it is stored again.
-func (cl *client) save(d Durability) error {
+func (cl *client) save() error {
 	if cl.sid == 0 {
 		return nil
 	}
 	for {
-		w, owing, epoch, err := cl.draft()
-		if w == nil || err != nil {
+		d, err := cl.draft()
+		if d == nil || err != nil {
 			return err
 		}
-		if len(owing) > 0 {
-			d = Durable
-		}
-		err = cl.broker.append(w.facts, d)
+		err = cl.broker.append(d.facts, d.durability)
 		cl.mu.Lock()
-		gone, same := cl.gone, cl.epoch == epoch
+		gone, same := cl.gone, cl.epoch == d.epoch
 		if err != nil {
-			cl.owing = append(owing, cl.owing...)
+			cl.owing, cl.stale = append(d.owing, cl.owing...), cl.stale || d.durability == Durable
 		}
 		cl.mu.Unlock()
 		switch {
@@ -63,23 +67,34 @@ func (cl *client) save(d Durability) error {
 	}
 }
 
-// draft takes what save has to store; nil: nothing, the session is over.
-func (cl *client) draft() (w *batch, owing []Fact, epoch uint64, err error) {
+// draft is what save has to store.
+type draft struct {
+	batch
+	owing []Fact
+	epoch uint64
+}
+
+// draft takes what has to be stored; nil: nothing, the session is over.
+func (cl *client) draft() (*draft, error) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.gone {
-		return nil, nil, 0, nil
+		return nil, nil
 	}
-	w = &batch{}
-	w.bytes = fact.Key(w.bytes, fact.SessionLetter, cl.sid)
-	middle := len(w.bytes)
-	if w.bytes, err = cl.fact().Append(w.bytes); err != nil {
-		return nil, nil, 0, err
+	d := &draft{batch: batch{durability: Eventually}, epoch: cl.epoch}
+	d.bytes = fact.Key(d.bytes, fact.SessionLetter, cl.sid)
+	middle := len(d.bytes)
+	var err error
+	if d.bytes, err = cl.fact().Append(d.bytes); err != nil {
+		return nil, err
 	}
-	w.add(0, middle)
-	owing, cl.owing = cl.owing, nil
-	w.facts = append(w.facts, owing...)
-	return w, owing, cl.epoch, nil
+	d.add(0, middle)
+	if len(cl.owing) > 0 || cl.stale {
+		d.mustLast()
+	}
+	d.owing, cl.owing, cl.stale = cl.owing, nil, false
+	d.facts = append(d.facts, d.owing...)
+	return d, nil
 }
 
 // indebted reports whether the client may not go on before the store has taken
@@ -125,7 +140,7 @@ func (b *Broker) erase(cl *client, left *remains) {
 		w.facts = append(w.facts, Fact{Key: fact.Key(nil, letter, cl.sid), End: fact.Key(nil, letter, cl.sid+1)})
 	}
 	d := Eventually
-	if left.replaced { // the client is told that nothing is left
+	if left.replaced || left.stale { // the client is told that nothing is left
 		d = Durable
 	}
 	if err := b.append(w.facts, d); err != nil {

@@ -90,7 +90,10 @@ func (c *conn) receive(s *scratch, p *packet.Publish) (fresh bool, err error) {
 		return false, packet.SessionTakenOver
 	}
 	defer c.client.mu.Unlock()
-	return c.client.session.Receive(p, s.answered)
+	if fresh, err = c.client.session.Receive(p, s.answered); fresh && p.QoS == packet.ExactlyOnce {
+		c.takes()
+	}
+	return fresh, err
 }
 
 // publish checks the message, asks who may refuse it and routes it. The code
@@ -243,6 +246,9 @@ func (c *conn) handlePubrel(s *scratch, p *packet.Pubrel) error {
 	had := c.client.session.Receiving()
 	answer, counted := c.client.session.Pubrel(p)
 	released := c.client.session.Receiving() < had
+	if released {
+		c.takes()
+	}
 	c.client.mu.Unlock()
 	s.pubcomp = answer
 	if counted {
@@ -281,6 +287,7 @@ func (c *conn) applyAck(s *scratch, p packet.Packet) (claimed bool) {
 		if answer, number, ok := state.Pubrec(out, s.now, p); ok {
 			s.pubrel = answer
 			if number > 0 {
+				c.takes()
 				s.batch.release(c.client.sid, number)
 				c.replyIfStored(s, &s.pubrel, p.PacketID, number)
 			} else {

@@ -322,7 +322,7 @@ func (r *restoring) finish() {
 			cl.ring(r.now)
 			continue
 		}
-		_ = cl.save(Eventually)
+		_ = cl.save()
 		cl.await(cl.absence)
 	}
 }

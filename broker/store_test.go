@@ -25,16 +25,17 @@ type gate struct {
 	err  error
 	held chan struct{} // nil: nobody waits
 	slow bool          // Durable calls take a millisecond before and after
+	lost bool          // what is appended Eventually is lost, as in a crash that comes soon
 }
 
 func (g *gate) Append(facts []broker.Fact, d broker.Durability) error {
 	g.mu.Lock()
-	err, held, slow := g.err, g.held, g.slow && d == broker.Durable
+	err, held, slow, lost := g.err, g.held, g.slow && d == broker.Durable, g.lost && d == broker.Eventually
 	g.mu.Unlock()
 	if held != nil && d == broker.Durable {
 		<-held
 	}
-	if err != nil {
+	if err != nil || lost {
 		return err
 	}
 	if slow {
