@@ -102,9 +102,24 @@ func (m *model) answerMessage(c *conn, p *packet.Ack) {
 		return
 	}
 	m.report.DurableAnswers++
-	if !m.isDurable(msg.payload, msg.first) {
-		m.accuse("I13", "%.60q of %s is acknowledged before it is durable", msg.payload, c.client.id)
+	if !m.isDurable(msg.payload, msg.first) && !m.isReplaced(msg) {
+		m.accuse("I13", "%.60q of %s is acknowledged before it is durable; %s gets it", msg.payload, c.client.id, m.mustReach(msg))
 	}
+}
+
+// isReplaced reports whether the message needs to be durable only as a retained
+// one, and one that was sent later to the same topic is.
+func (m *model) isReplaced(msg *message) bool {
+	if msg.write == nil || m.mustReach(msg) != nil {
+		return false
+	}
+	writes := m.register(msg.topic).writes
+	for i := len(writes) - 1; i >= 0 && writes[i] != msg.write; i-- {
+		if writes[i].value == "" || m.isDurable(writes[i].value, msg.first) {
+			return true
+		}
+	}
+	return false
 }
 
 // mustStore reports whether a message has to be stored before it is answered: it
@@ -113,17 +128,20 @@ func (m *model) mustStore(msg *message) bool {
 	if msg.payload == "" || msg.qos == packet.AtMostOnce {
 		return false
 	}
-	if msg.retain {
-		return true
-	}
+	return msg.retain || m.mustReach(msg) != nil
+}
+
+// mustReach is a session that outlives its connection and gets the message; nil:
+// there is none.
+func (m *model) mustReach(msg *message) *session {
 	for _, e := range msg.expected {
 		s := e.sub.session
-		if e.sub.certain && e.sub.version == e.version && s.generation == e.generation && s.expiry > 0 && e.sub.share == nil &&
+		if e.sub.certain && e.sub.version == e.version && s.generation == e.generation && s.expiry > 0 && m.lives(s) && e.sub.share == nil &&
 			m.permits(s.client.id, msg.topic) {
-			return true
+			return s
 		}
 	}
-	return false
+	return nil
 }
 
 func (m *model) answerSubscribe(c *conn, p *packet.Suback) {

@@ -38,7 +38,7 @@ type Report struct {
 	Crashes, Sessions, Resumed                  int
 	WillsDue, RetainedReads, DurableAnswers     int
 
-	tail func(at int) string
+	events []event
 }
 
 // Check judges the log as it is now.
@@ -48,7 +48,7 @@ func (l *Log) Check(o Options) *Report {
 	l.mu.Unlock()
 	orElse(&o.WillGrace, time.Minute)
 	orElse(&o.Slack, 5*time.Second)
-	r := &Report{tail: func(at int) string { return lines(events, max(0, at-10), min(at+3, len(events))) }}
+	r := &Report{events: events}
 	m := newModel(&o, r)
 	for i := range events {
 		m.step(i, &events[i])
@@ -71,6 +71,51 @@ func (r *Report) accuse(invariant string, at int, format string, args ...any) {
 	r.Violations = append(r.Violations, Violation{invariant, at, fmt.Sprintf(format, args...)})
 }
 
+// Add adds up what was there to be checked.
+func (r *Report) Add(other *Report) {
+	mine, theirs := r.counts(), other.counts()
+	for i := range mine {
+		*mine[i].n += *theirs[i].n
+	}
+}
+
+// Blank reports whether there was nothing of some kind.
+func (r *Report) Blank() bool {
+	return slices.ContainsFunc(r.counts(), func(c count) bool { return *c.n == 0 })
+}
+
+type count struct {
+	name string
+	n    *int
+}
+
+func (r *Report) counts() []count {
+	return []count{
+		{"messages", &r.Messages},
+		{"obligations", &r.Obligations},
+		{"deliveries", &r.Deliveries},
+		{"repeated", &r.Repeated},
+		{"ends of the broker", &r.Crashes},
+		{"sessions", &r.Sessions},
+		{"resumed", &r.Resumed},
+		{"wills due", &r.WillsDue},
+		{"retained messages read", &r.RetainedReads},
+		{"answers that need the store", &r.DurableAnswers},
+	}
+}
+
+// String is what was there to be checked.
+func (r *Report) String() string {
+	var b strings.Builder
+	for i, c := range r.counts() {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d %s", *c.n, c.name)
+	}
+	return b.String()
+}
+
 // Err tells what was broken, with the lines around the first; nil: nothing.
 func (r *Report) Err() error {
 	if len(r.Violations) == 0 {
@@ -84,8 +129,16 @@ func (r *Report) Err() error {
 		}
 		fmt.Fprintln(&b, v)
 	}
-	return fmt.Errorf("%d promises are broken:\n%saround the first:\n%s", len(r.Violations), &b, r.tail(r.Violations[0].At))
+	return fmt.Errorf("%d promises are broken:\n%saround the first:\n%s", len(r.Violations), &b, r.lines(r.Violations[0].At))
 }
+
+// lines are those around one.
+func (r *Report) lines(at int) string {
+	return lines(r.events, max(0, at-10), min(at+3, len(r.events)))
+}
+
+// Story is the whole log that was judged, for people.
+func (r *Report) Story() string { return lines(r.events, 0, len(r.events)) }
 
 // figures is I10: nothing that was measured exceeds its bound.
 func figures(events []event, bounds Figures, r *Report) {

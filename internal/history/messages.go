@@ -26,9 +26,12 @@ func (m *model) publishing(c *conn, p *packet.Publish) {
 		if p.Retain {
 			msg.write = m.register(p.Topic).write(msg.payload, m.at)
 		}
+	} else if msg.write != nil && msg.acked > 0 { // sent again before the answer was seen: it is written again
+		msg.write = m.register(p.Topic).write(msg.payload, m.at)
 	}
 	msg.last = m.at
 	if c.session != nil {
+		delete(c.session.removals, p.PacketID)
 		msg.attempts[attempt{c.session, c.session.generation}] = true
 	}
 	if p.QoS > packet.AtMostOnce {
@@ -36,14 +39,23 @@ func (m *model) publishing(c *conn, p *packet.Publish) {
 	}
 }
 
-// forget takes a PUBLISH without a payload: it only removes what is retained.
+// forget takes a PUBLISH without a payload: it only removes what is retained. It
+// is known by its identifier until another has that.
 func (m *model) forget(c *conn, p *packet.Publish) {
 	if !p.Retain {
 		return
 	}
-	w := m.register(p.Topic).write("", m.at)
-	if p.QoS > packet.AtMostOnce {
-		c.awaiting[p.PacketID] = &message{topic: p.Topic, qos: p.QoS, write: w, first: m.at, last: m.at}
+	if s := c.session; s != nil && p.Dup && s.removals[p.PacketID] != nil {
+		c.awaiting[p.PacketID] = s.removals[p.PacketID]
+		return
+	}
+	msg := &message{topic: p.Topic, qos: p.QoS, write: m.register(p.Topic).write("", m.at), first: m.at, last: m.at}
+	if p.QoS == packet.AtMostOnce {
+		return
+	}
+	c.awaiting[p.PacketID] = msg
+	if c.session != nil {
+		c.session.removals[p.PacketID] = msg
 	}
 }
 
@@ -53,6 +65,10 @@ func (m *model) expect(msg *message, publisher string) {
 		return
 	}
 	for _, sub := range m.filters.Match(nil, msg.topic) {
+		if s := sub.session; !m.lives(s) {
+			m.doubt(s)
+			continue
+		}
 		if !sub.options.NoLocal || sub.session.client.id != publisher {
 			msg.expected = append(msg.expected, expectation{sub, sub.version, sub.session.generation})
 		}
@@ -70,13 +86,13 @@ func (m *model) acknowledged(c *conn, p *packet.Ack) {
 		msg.refused = m.at
 		return
 	}
+	if msg.write != nil {
+		m.register(msg.topic).done(msg.write, m.at)
+	}
 	if msg.acked > 0 {
 		return
 	}
 	msg.acked = m.at
-	if msg.write != nil {
-		m.register(msg.topic).done(msg.write, m.at)
-	}
 	m.oblige(msg)
 }
 
@@ -222,7 +238,7 @@ func (m *model) checkObligations() {
 	deaf := make(map[*subscription]*[2]int)
 	for _, msg := range m.messages {
 		for _, o := range msg.owes {
-			if !o.due() {
+			if !o.due() || !m.permits(o.sub.session.client.id, msg.topic) { // it may have been forbidden while it waited
 				continue
 			}
 			n := deaf[o.sub]

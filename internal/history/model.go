@@ -43,6 +43,7 @@ type client struct {
 	id      string
 	session *session // the last one; nil: none is known
 	conn    *conn    // whose CONNACK came last; nil: it is over
+	unknown bool     // a CONNECT since then got no answer: it may have made a session
 	will    *will    // of the connection that came last; nil: none, or it is settled
 }
 
@@ -59,13 +60,18 @@ type conn struct {
 	withWill  bool // it asks for the will
 	changed   bool // it changes the expiry of the session
 	subs      map[uint16]sentSubscribe
-	unsubs    map[uint16]*packet.Unsubscribe
+	unsubs    map[uint16]sentUnsubscribe
 	awaiting  map[uint16]*message // PUBLISH that awaits PUBACK or PUBREC
 	lateSends map[uint16]int      // identifiers sent since it was replaced
 }
 
 type sentSubscribe struct {
 	packet *packet.Subscribe
+	at     int
+}
+
+type sentUnsubscribe struct {
+	packet *packet.Unsubscribe
 	at     int
 }
 
@@ -78,12 +84,13 @@ type session struct {
 	ended      bool
 	expiry     uint32 // seconds
 	left       time.Time
-	crash      bool                     // its connection ended by a crash
+	crash      bool                     // the broker ended since it was there last
 	subs       map[string]*subscription // by filter, those there may be
 	ever       map[string]*subscription // that there ever were, for what is still queued
 	acked      int                      // subscriptions that are certain
 	owed       int                      // messages that it has certainly still to get
 	receiving  map[uint16]string        // QoS 2 to the client, by identifier, until PUBREL
+	removals   map[uint16]*message      // PUBLISH without a payload, by identifier
 	seen       map[*message]*copies
 	order      map[orderKey]int
 	reads      map[string]bool // topics whose retained message came
@@ -100,6 +107,8 @@ type subscription struct {
 	filter  string // without $share
 	share   *share // nil: not shared
 	asked   int    // the first SUBSCRIBE
+	request int    // the last SUBSCRIBE or UNSUBSCRIBE
+	since   int    // the SUBACK that made it certain
 	certain bool   // SUBACK came, and nothing has happened to it since
 	version int    // changes when it is not certain any more
 	options packet.Subscription
@@ -109,7 +118,7 @@ type subscription struct {
 type share struct {
 	name    string
 	members map[*session]bool
-	broken  bool // a member has left: what it had may have gone with it
+	broken  bool // a member has left, or takes QoS 0: what it had may have gone with it
 }
 
 // message is an application message, known by its payload.
@@ -170,6 +179,11 @@ func (m *model) step(at int, e *event) {
 		for _, c := range m.open {
 			m.end(c, e.kind)
 		}
+		for _, cl := range m.clients {
+			if cl.session != nil {
+				cl.session.crash = true
+			}
+		}
 	case stored:
 		m.store(e)
 	case answered:
@@ -184,7 +198,7 @@ func (m *model) conn(number int) *conn {
 	c := m.conns[number]
 	if c == nil {
 		c = &conn{
-			number: number, subs: map[uint16]sentSubscribe{}, unsubs: map[uint16]*packet.Unsubscribe{}, awaiting: map[uint16]*message{},
+			number: number, subs: map[uint16]sentSubscribe{}, unsubs: map[uint16]sentUnsubscribe{}, awaiting: map[uint16]*message{},
 			lateSends: map[uint16]int{},
 		}
 		m.conns[number], m.open[number] = c, c
@@ -198,7 +212,13 @@ func (m *model) sent(c *conn, p packet.Packet) {
 		m.connecting(c, connect)
 		return
 	}
-	if c.client == nil || m.open[c.number] == nil {
+	if c.client == nil {
+		return
+	}
+	if m.open[c.number] == nil { // too late; but the identifier has another meaning now
+		if p, ok := p.(*packet.Publish); ok && c.client.session != nil {
+			delete(c.client.session.removals, p.PacketID)
+		}
 		return
 	}
 	switch p := p.(type) {

@@ -52,7 +52,8 @@ func (m *model) checkRetained() {
 			continue
 		}
 		for _, sub := range s.ever {
-			if !sub.certain || sub.share != nil || sub.version > 0 || sub.options.RetainHandling != packet.SendRetained {
+			if !sub.certain || sub.share != nil || sub.version > 0 || sub.options.RetainHandling != packet.SendRetained ||
+				sub.options.NoLocal {
 				continue
 			}
 			for name, r := range m.topics.Match(sub.filter) {

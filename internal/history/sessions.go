@@ -28,7 +28,7 @@ func (m *model) connecting(c *conn, p *packet.Connect) {
 
 // connected takes the CONNACK.
 func (m *model) connected(c *conn, p *packet.Connack) {
-	if p.ReasonCode != packet.Success || c.accepted != 0 {
+	if p.ReasonCode != packet.Success || c.accepted != 0 || m.open[c.number] == nil { // it may come after the end of the broker
 		return
 	}
 	cl := c.client
@@ -38,6 +38,7 @@ func (m *model) connected(c *conn, p *packet.Connack) {
 		present = !c.connect.CleanStart && old != nil
 	}
 	m.judgePresent(c, present)
+	cl.unknown = false
 	m.resumeWill(c, present)
 	if other := cl.conn; other != nil && other != c {
 		other.replaced = m.at
@@ -48,7 +49,7 @@ func (m *model) connected(c *conn, p *packet.Connack) {
 		}
 		cl.session = &session{
 			client: cl, began: m.at, subs: map[string]*subscription{}, ever: map[string]*subscription{}, receiving: map[uint16]string{},
-			seen: map[*message]*copies{}, order: map[orderKey]int{},
+			removals: map[uint16]*message{}, seen: map[*message]*copies{}, order: map[orderKey]int{},
 		}
 		m.report.Sessions++
 	} else {
@@ -79,25 +80,25 @@ func expiryOf(c *packet.Connect, ack *packet.Connack, bound time.Duration) (seco
 // judgePresent is I6. That a session which is present has all its subscriptions
 // and messages is for I1 and I7 to say.
 func (m *model) judgePresent(c *conn, present bool) {
-	s := c.client.session
+	s, unknown := c.client.session, c.client.unknown
 	switch {
 	case present && c.connect.CleanStart:
 		m.accuse("I6", "%s wanted a clean start, and a session is present", c.client.id)
-	case present && (s == nil || s.ended):
+	case present && (s == nil || s.ended) && !unknown:
 		m.accuse("I6", "%s has no session, and one is present", c.client.id)
-	case present && s.expiry == 0 && c.client.conn == nil && !s.crash:
+	case present && s != nil && s.expiry == 0 && c.client.conn == nil && !s.crash && !unknown:
 		m.accuse("I6", "%s is present, and ended with its connection", s)
-	case !present && s != nil && m.lives(s, c) && s.acked+s.owed > 0:
+	case !present && s != nil && s.expiry > 0 && m.lives(s) && !c.connect.CleanStart && s.acked+s.owed > 0:
 		m.accuse("I6", "%s is not present: %d acknowledged subscriptions and %d messages are lost", s, s.acked, s.owed)
 	}
 }
 
-// lives reports whether a session must have been there for a CONNECT.
-func (m *model) lives(s *session, c *conn) bool {
-	if s.ended || c.connect.CleanStart || s.expiry == 0 {
+// lives reports whether a session must be there.
+func (m *model) lives(s *session) bool {
+	if s.ended || s.expiry == 0 && s.client.conn == nil {
 		return false
 	}
-	return s.left.IsZero() || s.expiry == never || m.now.Sub(s.left)+m.options.Slack < time.Duration(s.expiry)*time.Second
+	return s.client.conn != nil || s.expiry == never || m.now.Sub(s.left)+m.options.Slack < time.Duration(s.expiry)*time.Second
 }
 
 // end takes the end of a connection.
@@ -107,6 +108,12 @@ func (m *model) end(c *conn, how kind) {
 	if cl == nil {
 		return
 	}
+	if c.accepted == 0 { // perhaps it was, and the session has changed
+		cl.unknown = true
+		if s := cl.session; s != nil {
+			s.expiry = min(s.expiry, expiryOf(c.connect, &packet.Connack{}, m.options.MaxSessionExpiry))
+		}
+	}
 	m.leaveWill(c, how)
 	for filter := range c.pendingFilters() {
 		if c.session != nil {
@@ -114,11 +121,14 @@ func (m *model) end(c *conn, how kind) {
 		}
 	}
 	if cl.conn != c {
+		if s := cl.session; s != nil && cl.conn == nil && s.expiry == 0 {
+			m.doubt(s)
+		}
 		return
 	}
 	cl.conn = nil
 	s := c.session
-	s.left, s.crash = m.now, how == crashed || how == stopped
+	s.left = m.now
 	if s.expiry == 0 {
 		m.doubt(s)
 	}
@@ -137,7 +147,7 @@ func (c *conn) pendingFilters() map[string]bool {
 		}
 	}
 	for _, p := range c.unsubs {
-		for _, filter := range p.Filters {
+		for _, filter := range p.packet.Filters {
 			filters[filter] = true
 		}
 	}
@@ -173,21 +183,25 @@ func (m *model) subscribing(c *conn, p *packet.Subscribe) {
 		return
 	}
 	for _, wanted := range p.Subscriptions {
+		if sub := s.ever[wanted.Filter]; sub != nil && sub.share != nil && wanted.QoS == packet.AtMostOnce {
+			sub.share.broken = true
+		}
 		if sub := s.subs[wanted.Filter]; sub != nil {
-			if sub.certain && sub.options.QoS > packet.AtMostOnce && wanted.QoS > packet.AtMostOnce {
-				continue // it is there before and after
-			}
-			m.unsure(s, wanted.Filter)
+			sub.request = m.at
+			if !sub.certain || wanted.QoS == packet.AtMostOnce || wanted.NoLocal != sub.options.NoLocal {
+				m.unsure(s, wanted.Filter)
+			} // else it is there before and after
 			continue
 		}
 		group, filter, shared, _ := topic.SplitShare(wanted.Filter)
-		sub := &subscription{session: s, filter: filter, asked: m.at, options: wanted}
+		sub := &subscription{session: s, filter: filter, asked: m.at, request: m.at, options: wanted}
 		if shared {
 			name := group + "/" + filter
 			if m.shares[name] == nil {
 				m.shares[name] = &share{name: name, members: map[*session]bool{}}
 			}
 			sub.share = m.shares[name]
+			sub.share.broken = sub.share.broken || wanted.QoS == packet.AtMostOnce
 			sub.share.members[s] = true
 		}
 		s.subs[wanted.Filter] = sub
@@ -206,8 +220,8 @@ func (m *model) subscribed(c *conn, p *packet.Suback) {
 	}
 	for i, wanted := range asked.packet.Subscriptions {
 		sub := c.session.subs[wanted.Filter]
-		if sub == nil || i >= len(p.ReasonCodes) {
-			continue
+		if sub == nil || i >= len(p.ReasonCodes) || sub.request != asked.at {
+			continue // another request is under way
 		}
 		code := p.ReasonCodes[i]
 		if code.Failed() {
@@ -218,19 +232,22 @@ func (m *model) subscribed(c *conn, p *packet.Suback) {
 		if wanted.QoS == packet.AtMostOnce || sub.certain {
 			continue
 		}
-		sub.certain = true
+		sub.certain, sub.since = true, m.at
 		c.session.acked++
 		m.filters.Add(sub.filter, sub)
 	}
 }
 
 func (m *model) unsubscribing(c *conn, p *packet.Unsubscribe) {
-	c.unsubs[p.PacketID] = p
+	c.unsubs[p.PacketID] = sentUnsubscribe{p, m.at}
 	if c.session == nil {
 		return
 	}
 	for _, filter := range p.Filters {
-		m.unsure(c.session, filter)
+		if sub := c.session.subs[filter]; sub != nil {
+			sub.request = m.at
+			m.unsure(c.session, filter)
+		}
 	}
 }
 
@@ -240,8 +257,9 @@ func (m *model) unsubscribed(c *conn, p *packet.Unsuback) {
 	if !found || c.session == nil {
 		return
 	}
-	for i, filter := range asked.Filters {
-		if i < len(p.ReasonCodes) && p.ReasonCodes[i].Failed() {
+	for i, filter := range asked.packet.Filters {
+		sub := c.session.subs[filter]
+		if sub == nil || sub.request != asked.at || i < len(p.ReasonCodes) && p.ReasonCodes[i].Failed() {
 			continue
 		}
 		delete(c.session.subs, filter)

@@ -1,6 +1,9 @@
 package history
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // I8: each connection that ends otherwise than by a DISCONNECT yields its will
 // once, and at least once if the broker crashes; no other does.
@@ -60,7 +63,11 @@ func (m *model) leaveWill(c *conn, how kind) {
 	if w == nil || w.state != willHeld {
 		return
 	}
-	m.endWill(w)
+	since := m.at
+	if how == closed { // the broker may have done it earlier
+		since = max(c.accepted, c.goodbye)
+	}
+	m.endWill(w, since)
 	if how == crashed || how == stopped {
 		w.crashes-- // this one counts
 	}
@@ -99,7 +106,7 @@ func (m *model) resumeWill(c *conn, present bool) {
 	}
 	cl := c.client
 	if other := cl.conn; other != nil && other != c {
-		m.takeOverWill(other, present)
+		m.takeOverWill(other, c.begun, present)
 	}
 	w := cl.will
 	cl.will = nil
@@ -118,13 +125,14 @@ func (m *model) resumeWill(c *conn, present bool) {
 	}
 }
 
-// takeOverWill settles the will of a connection whose place another has taken.
-func (m *model) takeOverWill(c *conn, present bool) {
+// takeOverWill settles the will of a connection whose place another has taken
+// since it began.
+func (m *model) takeOverWill(c *conn, begun int, present bool) {
 	w := m.ownWill(c)
 	if w == nil || w.state != willHeld {
 		return
 	}
-	m.endWill(w)
+	m.endWill(w, begun)
 	switch {
 	case c.goodbye > 0 && !c.withWill:
 		w.state = willOpen
@@ -135,10 +143,11 @@ func (m *model) takeOverWill(c *conn, present bool) {
 	}
 }
 
-// endWill notes who has subscribed to a will when its connection ends.
-func (m *model) endWill(w *will) {
+// endWill notes who has subscribed to a will when its connection ends, and had
+// already at a line of the log.
+func (m *model) endWill(w *will, since int) {
 	m.expect(w.message, w.conn.client.id)
-	w.expected, w.message.expected = w.message.expected, nil
+	w.expected, w.message.expected = slices.DeleteFunc(w.message.expected, func(e expectation) bool { return e.sub.since > since }), nil
 	w.ended, w.crashes = m.at, len(m.crashes)
 }
 
