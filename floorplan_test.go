@@ -57,6 +57,7 @@ var plan = []room{
 	{dir: "internal/store", floor: 3, modules: []string{"github.com/cockroachdb/pebble/v2"}},
 	{dir: "internal/store/mosqdb", floor: 3},
 	{dir: "internal/store/storetest", floor: testFloor},
+	{dir: "internal/store/simulation", floor: testFloor}, // a whole broker whose power fails
 	{dir: "internal/cluster", floor: 3, modules: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},
 	{dir: "internal/bridge", floor: 3, doors: []string{"internal/client"}},
 	{dir: "internal/client", floor: 3},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -24,6 +25,8 @@ type Disk struct {
 
 	changes atomic.Int64 // operations that change something
 	all     atomic.Int64 // these and reads
+
+	slow atomic.Int64 // nanoseconds at most of a sync of a log
 
 	mu      sync.Mutex
 	crashAt int64
@@ -71,8 +74,14 @@ func (d *Disk) Fail(f Fault) {
 	d.fault = f
 }
 
+// SlowSync has each sync of a log take up to that long.
+func (d *Disk) SlowSync(atMost time.Duration) { d.slow.Store(int64(atMost)) }
+
 func (d *Disk) operation(op errorfs.Op) error {
 	n := d.all.Add(1)
+	if slow := d.slow.Load(); slow > 0 && word(op.Kind) == "sync" && strings.HasSuffix(op.Path, ".log") {
+		time.Sleep(time.Duration(rand.Int64N(slow)))
+	}
 	d.mu.Lock()
 	fault := d.fault
 	var crash func()
