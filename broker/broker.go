@@ -50,6 +50,7 @@ func New(o Options) *Broker {
 	b.journal = newJournal(o.Store)
 	b.main = b.Listener(ListenerOptions{})
 	b.retained.broker = b
+	b.retained.alarm.Ring = func(time.Time) { b.spawn(b.retained.expire) } // the clock does not wait for the store
 	b.context, b.cancel = context.WithCancel(context.Background())
 	b.life.ended = make(chan struct{})
 	b.life.conns = make(map[*conn]struct{})

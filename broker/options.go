@@ -56,6 +56,9 @@ type Options struct {
 	MaxRetained int
 	// MaxRetainedBytes bounds their payload bytes (256 MiB).
 	MaxRetainedBytes int
+	// RetainSweep is how often those that have expired are removed; they are not
+	// delivered anyway (an hour).
+	RetainSweep time.Duration
 	// MaxSubscriptions is how many subscriptions a client may have (10,000).
 	MaxSubscriptions int
 	// MaxConnections is how many clients may be connected (none).
@@ -190,6 +193,7 @@ func (o *Options) setDefaults() {
 	o.MaxSendTopicAlias = max(cmp.Or(o.MaxSendTopicAlias, 10), 0)
 	o.ConnectTimeout = timeout(o.ConnectTimeout, 10*time.Second)
 	o.WriteTimeout = timeout(o.WriteTimeout, 20*time.Second)
+	o.RetainSweep = timeout(o.RetainSweep, time.Hour)
 	if o.MaxQoS == nil {
 		o.MaxQoS = new(packet.ExactlyOnce)
 	}

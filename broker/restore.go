@@ -132,6 +132,7 @@ func (r *restoring) session(key, value []byte) error {
 		r.drop(fact.Key(nil, fact.SessionLetter, earlier))
 	}
 	b := r.broker
+	f.Expiry = b.expiry(f.Expiry) // which may be bounded now
 	cl := &client{broker: b, id: f.ID, user: f.User, vacant: f.Vacant, sid: sid, met: true, since: f.Since}
 	cl.session = session.New(&b.options().limits)
 	cl.session.SetDurable()

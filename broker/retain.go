@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/alarm"
 	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -61,11 +62,45 @@ type retainedMessages struct {
 	own   quota     // of those, what the broker says of itself
 	order uint64    // of the message that was stored last
 	swept time.Time // when sweep looked last
+
+	alarm   alarm.Alarm // for what will expire
+	waiting atomic.Bool // it is set
 }
 
 // store keeps a retained message in place of that of the same topic; one
 // without a payload removes it [MQTT-3.3.1-6].
 func (r *retainedMessages) store(m *packet.Message, origin *client) error {
+	err := r.put(m, origin)
+	if err == nil && !m.Expires.IsZero() && len(m.Payload) > 0 {
+		r.await()
+	}
+	return err
+}
+
+// await has what expires removed some time later.
+func (r *retainedMessages) await() {
+	if !r.waiting.Swap(true) {
+		r.broker.clock.Set(&r.alarm, now().Add(r.broker.options().RetainSweep))
+	}
+}
+
+// expire removes what has expired, and comes again while something will.
+func (r *retainedMessages) expire() {
+	r.waiting.Store(false)
+	r.mu.Lock()
+	r.swept = time.Time{}
+	r.sweep(nil)
+	more := false
+	for _, m := range r.names.All() {
+		more = more || !m.message.Expires.IsZero()
+	}
+	r.mu.Unlock()
+	if more {
+		r.await()
+	}
+}
+
+func (r *retainedMessages) put(m *packet.Message, origin *client) error {
 	o := r.broker.options()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -63,7 +63,7 @@ type Config struct {
 	AllowDuplicateMessages     bool
 	QueueQoS0Messages          bool
 	RetainAvailable            bool
-	RetainExpiryInterval       int // minutes; 0: never
+	RetainExpiryInterval       int // minutes
 	RetryInterval              int
 	UpgradeOutgoingQoS         bool
 	PersistentClientExpiration time.Duration // zero: never

@@ -257,9 +257,8 @@ var messageWords = []Word{
 		place: func(t target) any { return &t.config.RetainAvailable },
 	},
 	{
-		Name: "retain_expiry_interval", Kind: Integer, Min: 1, Max: unbounded, Value: "MINUTES",
-		Status: Inert, Why: "a retained message that has expired is never delivered, and its memory is freed by itself",
-		Doc:   "In Mosquitto, how often in minutes retained messages that have expired are removed.",
+		Name: "retain_expiry_interval", Kind: Integer, Min: 1, Max: unbounded, Default: "60", Value: "MINUTES",
+		Doc:   "How often in minutes retained messages that have expired are removed. They are never delivered; unless given, Mosquitto keeps them.",
 		place: func(t target) any { return &t.config.RetainExpiryInterval },
 	},
 	{

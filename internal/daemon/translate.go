@@ -21,6 +21,7 @@ func brokerOptions(c *config.Config) broker.Options {
 		MaxSessions:           limit(c.GlobalMaxClients),
 		MaxKeepAlive:          time.Duration(c.MaxKeepAlive) * time.Second,
 		MaxSessionExpiry:      c.PersistentClientExpiration,
+		RetainSweep:           time.Duration(min(c.RetainExpiryInterval, maxMinutes)) * time.Minute,
 		ClientIDPrefix:        c.ClientIDPrefixes,
 		RetainUnavailable:     !c.RetainAvailable,
 		QueueQoS0:             c.QueueQoS0Messages,
@@ -30,6 +31,9 @@ func brokerOptions(c *config.Config) broker.Options {
 		ShareOwners:           !c.CheckSessionOwner,
 	}
 }
+
+// maxMinutes is longer than any broker runs.
+const maxMinutes = 100_000_000
 
 // listenerOptions are what c says of the clients that come by l.
 func (g *guards) listenerOptions(l *config.Listener) broker.ListenerOptions {

@@ -13,7 +13,7 @@ import (
 func defaults() (broker.Options, broker.ListenerOptions) {
 	return broker.Options{
 		MaxPacketSize: 2_000_000, MaxPayload: -1, MaxInflight: 20, MaxInflightBytes: -1, MaxQueued: 1000, MaxQueuedBytes: 16 << 20,
-		MaxConnections: -1, MaxSessions: 20_000,
+		MaxConnections: -1, MaxSessions: 20_000, RetainSweep: time.Hour,
 	}, broker.ListenerOptions{
 		MaxConnections: -1, MaxTopicAlias: 10, MaxSendTopicAlias: 10, MaxQoS: new(packet.ExactlyOnce),
 		Versions: []packet.Version{packet.V31, packet.V311, packet.V5}, AutoIDPrefix: "auto-",
@@ -31,6 +31,7 @@ func TestTranslate(t *testing.T) {
 		{"max_inflight_messages 0\nmax_inflight_bytes 1\nmax_queued_messages 0\nmax_queued_bytes 0", func(o *broker.Options, _ *broker.ListenerOptions) {
 			o.MaxInflight, o.MaxInflightBytes, o.MaxQueued, o.MaxQueuedBytes = -1, 1, -1, -1
 		}},
+		{"retain_expiry_interval 10", func(o *broker.Options, _ *broker.ListenerOptions) { o.RetainSweep = 10 * time.Minute }},
 		{"max_packet_size 999999999999\nmax_keepalive 60\npersistent_client_expiration 1d", func(o *broker.Options, _ *broker.ListenerOptions) {
 			o.MaxPacketSize, o.MaxKeepAlive, o.MaxSessionExpiry = packet.MaxRemainingLength, time.Minute, 24*time.Hour
 		}},
