@@ -33,6 +33,8 @@ func (o *brokerOptions) setPID(value string) (err error) {
 	return nil
 }
 
+var errNoBroker = errors.New("no broker of this user runs on this machine")
+
 // find returns the broker that is meant.
 func (o *brokerOptions) find(env Env) (console.Broker, error) {
 	dir := o.dir
@@ -44,7 +46,7 @@ func (o *brokerOptions) find(env Env) (console.Broker, error) {
 	case err != nil:
 		return console.Broker{}, err
 	case len(running) == 0:
-		return console.Broker{}, fmt.Errorf("no broker of this user runs on this machine (there is none in %s)", dir)
+		return console.Broker{}, fmt.Errorf("%w (there is none in %s)", errNoBroker, dir)
 	case o.pid == 0 && len(running) > 1:
 		var pids []string
 		for _, b := range running {

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -58,6 +57,8 @@ import (
 //	wire REGEXP     waits until a packet matches, as > CONNECT … from a client or < CONNACK … to it
 //	! wire REGEXP   no packet has matched
 //	forget          forgets the packets
+//	flip FILE N     changes the byte at N
+//	cut FILE N      leaves N bytes
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   filepath.Join("testdata", "script"),
@@ -65,6 +66,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"all":    scriptAll,
 			"wire":   scriptWire,
+			"flip":   scriptFlip,
+			"cut":    scriptCut,
 			"forget": func(ts *testscript.TestScript, _ bool, _ []string) { wireOf(ts).forget() },
 		},
 	})
@@ -72,8 +75,13 @@ func TestScripts(t *testing.T) {
 
 func TestMain(m *testing.M) {
 	// Brokers that run in the tests' own process stay who they are, also as root,
-	// and keep nothing where the user's own may.
-	if err := errors.Join(os.Setenv("ZANCUDO_USER", "root"), os.Setenv("ZANCUDO_PERSISTENCE", "false")); err != nil {
+	// and keep nothing where the user's own may, unless a script wants it.
+	if _, given := os.LookupEnv("ZANCUDO_PERSISTENCE"); !given {
+		if err := os.Setenv("ZANCUDO_PERSISTENCE", "false"); err != nil {
+			panic(err)
+		}
+	}
+	if err := os.Setenv("ZANCUDO_USER", "root"); err != nil {
 		panic(err)
 	}
 	program := func() {
@@ -87,10 +95,10 @@ func TestMain(m *testing.M) {
 // TestEveryFlagHasAScript walks the tables of the tools, and the first group of
 // those that have the rest in common with them.
 func TestEveryFlagHasAScript(t *testing.T) {
-	used := map[string]map[string]bool{"pub": {}, "sub": {}, "rr": {}, "record": {}, "replay": {}, "passwd": {}}
+	used := map[string]map[string]bool{"pub": {}, "sub": {}, "rr": {}, "record": {}, "replay": {}, "passwd": {}, "db": {}, "backup": {}, "restore": {}}
 	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
 	must(t, err)
-	command := regexp.MustCompile(`^(?:! |\? )*(?:exec zancudo (pub|sub|rr|record|replay|passwd)|(all)) (.*)`)
+	command := regexp.MustCompile(`^(?:! |\? )*(?:exec zancudo (pub|sub|rr|record|replay|passwd|db|backup|restore)|(all)) (.*)`)
 	for _, name := range scripts {
 		text, err := os.ReadFile(name)
 		must(t, err)
@@ -112,6 +120,7 @@ func TestEveryFlagHasAScript(t *testing.T) {
 	for tool, table := range map[string]*flags.Command{
 		"pub": newPubOptions().table(), "sub": newSubOptions().table(), "rr": newRROptions().table(),
 		"record": first(newRecordOptions().table()), "replay": first(newReplayOptions().table()), "passwd": first(passwdTable(&passwdOptions{})),
+		"db": first(dbTable(&dbOptions{})), "backup": first(backupTable(&backupOptions{})), "restore": first(restoreTable(&restoreOptions{})),
 	} {
 		for f := range table.All() {
 			for name := range strings.SplitSeq(f.Names, ", ") {
@@ -129,6 +138,28 @@ func first(c *flags.Command) *flags.Command {
 	c.Groups = c.Groups[:1]
 	c.Groups[0].Flags = slices.DeleteFunc(c.Groups[0].Flags, func(f flags.Flag) bool { return f.Names == "--help" || f.Names == "--version" })
 	return c
+}
+
+func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
+	name, at := scriptFile(ts, args)
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	b[at] ^= 0x55
+	ts.Check(os.WriteFile(name, b, 0o600))
+}
+
+func scriptCut(ts *testscript.TestScript, _ bool, args []string) {
+	name, size := scriptFile(ts, args)
+	ts.Check(os.Truncate(name, int64(size)))
+}
+
+func scriptFile(ts *testscript.TestScript, args []string) (name string, n int) {
+	if len(args) != 2 {
+		ts.Fatalf("flip and cut take a file and a number")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	return ts.MkAbs(args[0]), n
 }
 
 // scriptAll runs all three tools.

@@ -63,6 +63,13 @@ func Listen(dir string) (net.Listener, error) {
 // is sent as JSON. The text of an error is sent as it is.
 type Handler func(ctx context.Context, in []byte) (out any, err error)
 
+// A Stream is an answer that is no JSON but bytes, which the function writes. The
+// text of an error reaches who has asked, whatever was written before.
+type Stream func(w io.Writer) error
+
+// trailer is the header behind a Stream that has the error, quoted; none: it is whole.
+const trailer = "Zancudo-Error"
+
 const (
 	maxRequest  = 1 << 20
 	maxResponse = 64 << 20
@@ -94,11 +101,23 @@ func Serve(l net.Listener, handlers map[string]Handler) error {
 				answer(w, http.StatusUnprocessableEntity, failure{err.Error()})
 				return
 			}
+			if stream, ok := out.(Stream); ok {
+				serveStream(w, stream)
+				return
+			}
 			answer(w, http.StatusOK, out)
 		}),
 	}
 	err := server.Serve(l)
 	return errors.Join(err, server.Close())
+}
+
+func serveStream(w http.ResponseWriter, stream Stream) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Trailer", trailer)
+	if err := stream(w); err != nil {
+		w.Header().Set(trailer, strconv.QuoteToASCII(err.Error()))
+	}
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -150,6 +169,34 @@ func (b Broker) dial(ctx context.Context) (net.Conn, error) {
 // Call sends a request and reads the answer into out. in and out may be nil. An
 // error of the broker's own is an *Error.
 func (b Broker) Call(ctx context.Context, name string, in, out any) error {
+	return b.ask(ctx, name, in, func(response *http.Response) error {
+		text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+		if err != nil || out == nil {
+			return err
+		}
+		return json.Unmarshal(text, out)
+	})
+}
+
+// Fetch sends a request and copies the answer, a Stream, to w. What was written
+// is whole when it returns nil.
+func (b Broker) Fetch(ctx context.Context, name string, in any, w io.Writer) error {
+	return b.ask(ctx, name, in, func(response *http.Response) error {
+		if _, err := io.Copy(w, response.Body); err != nil {
+			return err
+		}
+		if text := response.Trailer.Get(trailer); text != "" {
+			if plain, err := strconv.Unquote(text); err == nil {
+				text = plain
+			}
+			return &Error{text}
+		}
+		return nil
+	})
+}
+
+// ask sends a request and gives the answer to take.
+func (b Broker) ask(ctx context.Context, name string, in any, take func(*http.Response) error) error {
 	var body bytes.Buffer
 	if in != nil {
 		if err := json.NewEncoder(&body).Encode(in); err != nil {
@@ -167,24 +214,19 @@ func (b Broker) Call(ctx context.Context, name string, in, out any) error {
 		return fmt.Errorf("ask broker %d for %s: %w", b.PID, name, err)
 	}
 	defer func() { _ = response.Body.Close() }() // it was only read
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
-	if err != nil {
-		return fmt.Errorf("ask broker %d for %s: %w", b.PID, name, err)
-	}
 	if response.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 		var f failure
-		if json.Unmarshal(text, &f) != nil {
+		if err != nil || json.Unmarshal(text, &f) != nil {
 			f.Error = response.Status
 		}
 		return &Error{f.Error}
 	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, out); err != nil {
+	err = take(response)
+	if told := (*Error)(nil); err != nil && !errors.As(err, &told) {
 		return fmt.Errorf("read the answer of broker %d: %w", b.PID, err)
 	}
-	return nil
+	return err
 }
 
 // Error is what a broker says of a request that it could not grant.

@@ -1,9 +1,11 @@
 package console_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -28,6 +30,18 @@ func TestCall(t *testing.T) {
 				var n int
 				err := json.Unmarshal(in, &n)
 				return 2 * n, err
+			},
+			"whole": func(context.Context, []byte) (any, error) {
+				return console.Stream(func(w io.Writer) error {
+					_, err := w.Write(bytes.Repeat([]byte("bytes\x00"), 100_000))
+					return err
+				}), nil
+			},
+			"broken": func(context.Context, []byte) (any, error) {
+				return console.Stream(func(w io.Writer) error {
+					io.WriteString(w, "some")
+					return errors.New("a sentence\nof two lines")
+				}), nil
 			},
 			"fail": func(context.Context, []byte) (any, error) { return nil, errors.New("a sentence\nof two lines") },
 		})
@@ -63,6 +77,16 @@ func TestCall(t *testing.T) {
 	}
 	if err := b.Call(t.Context(), "double", "x", &n); err == nil {
 		t.Error("a request that is no number was answered")
+	}
+	var got bytes.Buffer
+	if err := b.Fetch(t.Context(), "whole", nil, &got); err != nil || got.Len() != 600_000 {
+		t.Errorf("fetched %d bytes, %v", got.Len(), err)
+	}
+	for name, want := range map[string]string{"broken": "a sentence\nof two lines", "fail": "a sentence\nof two lines"} {
+		var told *console.Error
+		if err := b.Fetch(t.Context(), name, nil, io.Discard); !errors.As(err, &told) || told.Text != want {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
 	}
 	l.Close()
 	if err := <-ended; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {

@@ -14,4 +14,5 @@
 //	brokers, err := console.Find(dir)
 //	…
 //	err = brokers[0].Call(ctx, "reload", nil, &report)
+//	err = brokers[0].Fetch(ctx, "backup", nil, file)
 package console

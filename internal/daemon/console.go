@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"maps"
 	"net"
 	"sync"
 
@@ -26,14 +27,16 @@ func (o *Options) openConsole() (net.Listener, error) {
 
 // serveConsole answers until stop is called.
 func (d *daemon) serveConsole(l net.Listener) (stop func()) {
+	handlers := map[string]console.Handler{
+		"reload":      d.handleReload,
+		"logins":      d.handleLogins,
+		"explain":     d.handleExplain,
+		"acl-suggest": d.handleSuggest,
+	}
+	maps.Copy(handlers, d.databaseRequests())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		_ = console.Serve(l, map[string]console.Handler{
-			"reload":      d.handleReload,
-			"logins":      d.handleLogins,
-			"explain":     d.handleExplain,
-			"acl-suggest": d.handleSuggest,
-		}) // it ends when l is closed
+		_ = console.Serve(l, handlers) // it ends when l is closed
 	})
 	return func() {
 		_ = l.Close()

@@ -115,8 +115,9 @@ func Run(ctx context.Context, o Options) error {
 	if process.own { // signals are for a process as a whole
 		defer obeyRequests(d.requests(ctx))()
 	}
+	stopConsole := func() {}
 	if console != nil {
-		defer d.serveConsole(console)()
+		stopConsole = d.serveConsole(console)
 	} else if noConsole != nil { // the broker serves as well without
 		d.logger.Warn("console not opened", "err", noConsole)
 	}
@@ -126,6 +127,7 @@ func Run(ctx context.Context, o Options) error {
 	stopRenewing := d.startRenewing(ctx)
 	err = d.wait(ctx)
 	stopRenewing()
+	stopConsole() // or one who reads a backup slowly would hold up the end
 	d.stop(ctx)
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -73,6 +75,12 @@ func Read(o Options, passes ...Pass) (Report, error) {
 // Check reads all of a store as Read does and tells only what it has found.
 func Check(o Options) (Report, error) {
 	return Read(o, func(_, _ []byte) bool { return true })
+}
+
+// Marked reports whether a directory says that it is a store.
+func Marked(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, markName))
+	return err == nil
 }
 
 // existing reads the mark of a directory that must have a store already. One

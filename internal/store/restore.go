@@ -58,7 +58,14 @@ func restore(o Options, r io.Reader, passes []Pass, allowed func(*Store, mark, e
 	if err := s.enterDir(); err != nil {
 		return done, err
 	}
-	defer func() { _ = s.lock.Close() }()
+	defer func() {
+		_ = s.lock.Close()
+		if err != nil && statErr != nil { // it was made for this
+			_ = s.base.Remove(s.path(ownerName))
+			_ = s.base.Remove(s.path(lockName))
+			_ = s.base.Remove(o.Dir)
+		}
+	}()
 	if statErr != nil {
 		s.giveToParent()
 	}
@@ -145,7 +152,7 @@ func (s *Store) restoreFiles(r io.Reader) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return fmt.Errorf("the backup ends early: %w", io.ErrUnexpectedEOF)
-		case errors.Is(err, tar.ErrHeader) && sums.Len() == 0:
+		case err != nil && sums.Len() == 0:
 			return errors.New("it is neither a backup nor an export of a store")
 		case err != nil:
 			return fmt.Errorf("the backup is damaged: %w", err)

@@ -97,9 +97,7 @@ func TestRestoreHostile(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			for file := range snapshot(t, top) {
-				if base := filepath.Base(file); base != "lock" && base != "owner" {
-					t.Errorf("%s is there", file)
-				}
+				t.Errorf("%s is there", file)
 			}
 		})
 	}
@@ -116,7 +114,7 @@ func TestRestoreOther(t *testing.T) {
 	}{
 		"text":           {[]byte(strings.Repeat("a line of text\n", 100)), "it is neither a backup nor an export of a store"},
 		"nothing":        {nil, "the file is empty"},
-		"a short file":   {[]byte("x"), "the backup"},
+		"a short file":   {[]byte("x"), "it is neither a backup nor an export of a store"},
 		"other JSON":     {[]byte("{}\n"), "line 1: this is no export of a store"},
 		"no facts":       {archive(t, tar.Header{Name: "zancudo-store"}), "what it holds is damaged"},
 		"files of facts": {archive(t, tar.Header{Name: "zancudo-store"}, tar.Header{Name: "facts/000004.sst"}), "what it holds is damaged"},
@@ -242,7 +240,7 @@ func FuzzRestore(f *testing.F) {
 		disk := vfs.NewMem()
 		done, err := store.Restore(store.Options{Dir: "/top/store", FS: disk, ReserveBytes: -1}, bytes.NewReader(file))
 		for _, dir := range []string{"/", "/top"} {
-			if names, _ := disk.List(dir); len(names) != 1 {
+			if names, _ := disk.List(dir); len(names) > 1 {
 				t.Fatalf("%s has %q", dir, names)
 			}
 		}

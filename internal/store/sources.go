@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -400,7 +401,12 @@ func (t *table) read(begin, forward bool) (change, bool, error) {
 	return c, true, nil
 }
 
+// firstLine is what an error says, without who says it.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	return origin.ReplaceAllString(line, "")
 }
+
+// origin is what Pebble begins its errors with, and the number of a file that it
+// was not told.
+var origin = regexp.MustCompile(`^pebble(?:/table)?: |\bfile 000000: | 000000:`)
