@@ -39,7 +39,7 @@ func (p *Passwords) Authenticate(ctx context.Context, c *broker.ConnectRequest) 
 	if hash == nil {
 		return wrong("there are no users")
 	}
-	return p.Verifier.Verify(ctx, c, hash, known)
+	return p.Verifier.verify(ctx, c, hash, known)
 }
 
 // Review tells whether a client that was let in may stay: one without a name

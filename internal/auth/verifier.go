@@ -71,10 +71,10 @@ type attempt struct {
 	lacks string // what else there is to know of one that is not; for the log
 }
 
-// Verify decides a login by the password of its request, which the hash is
+// verify decides a login by the password of its request, which the hash is
 // verified against: that of the user if it is known, otherwise another, so that
 // it takes as long. Nil, or a Refusal; the hash is the request's Credential then.
-func (v *Verifier) Verify(ctx context.Context, c *broker.ConnectRequest, h *password.Hash, known bool) error {
+func (v *Verifier) verify(ctx context.Context, c *broker.ConnectRequest, h *password.Hash, known bool) error {
 	a := &attempt{origin: origin{sourceOf(c.Conn), c.Username}, conn: c.Conn, known: known}
 	proof := v.cache.proof(c.Username, c.Password, h)
 	remembered := func() bool { return known && v.cache.has(proof) }
