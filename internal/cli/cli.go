@@ -49,6 +49,7 @@ func commands() []command {
 		{"rr", func() *flags.Command { return newRROptions().table() }, rr},
 		{"record", func() *flags.Command { return newRecordOptions().table() }, record},
 		{"replay", func() *flags.Command { return newReplayOptions().table() }, replay},
+		{"init", func() *flags.Command { return initTable(&initOptions{}) }, initialize},
 		{"certs", func() *flags.Command { return certsTable(&certsOptions{}) }, certs},
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"ctrl", func() *flags.Command { return newCtrlOptions().table() }, ctrl},
