@@ -235,7 +235,7 @@ func Warnings(c *config.Config) (all []string) {
 				"or write 'allow_anonymous true' to let in everybody who can reach it.", l))
 		}
 	}
-	return append(all, exposedUsers(c)...)
+	return append(append(all, weakTLS(c)...), exposedUsers(c)...)
 }
 
 // wait returns when ctx is done, or no socket is left.

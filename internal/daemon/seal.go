@@ -145,6 +145,23 @@ func trustOptions(l *config.Listener, keyLog io.Writer) (trust.Options, error) {
 	return o, nil
 }
 
+// weakTLS warns of what the words about TLS leave open.
+func weakTLS(c *config.Config) (all []string) {
+	for _, l := range c.Listeners {
+		t := &l.TLS
+		if t.On() && t.Version == "tlsv1.1" {
+			all = append(all, fmt.Sprintf("TLS 1.1 is served on %v, which is broken: write 'tls_version tlsv1.2' when no client needs it any more.", l))
+		}
+		if t.RequireCertificate && !t.On() && l.EnableProxyProtocol != 2 {
+			all = append(all, fmt.Sprintf("'require_certificate' does nothing on %v, which does without TLS: give it a certificate with 'certfile' and 'keyfile'.", l))
+		}
+		if list, err := ciphers.Parse(t.Ciphers); err == nil && t.On() && len(list.Missing) > 0 {
+			all = append(all, fmt.Sprintf("These ciphers of %v cannot be had here and are left out: %s.", l, strings.Join(list.Missing, ", ")))
+		}
+	}
+	return all
+}
+
 // secureOptions say how TLS is spoken on the sockets of a listener.
 func (d *daemon) secureOptions(s *seal) listen.SecureOptions {
 	return listen.SecureOptions{
@@ -203,6 +220,9 @@ func (d *daemon) openKeyLog() (closeIt func(), err error) {
 		return func() {}, nil
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err == nil {
+		err = f.Chmod(0o600) // it may have been there
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open key log: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -210,5 +211,60 @@ func TestSecureRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.As(err, &problems) {
 			t.Errorf("got %v, want %s", err, tt.want)
 		}
+	}
+}
+
+func TestWeakTLS(t *testing.T) {
+	t.Parallel()
+	const cert = "certfile a\nkeyfile b\n"
+	for _, tt := range []struct{ words, want string }{
+		{cert + "tls_version tlsv1.1", "TLS 1.1 is served on port 8883, which is broken"},
+		{"tls_version tlsv1.1", ""},
+		{"require_certificate true", "'require_certificate' does nothing on port 8883"},
+		{"require_certificate true\nenable_proxy_protocol 2", ""},
+		{cert + "ciphers AES128-CCM:ECDHE+AESGCM", "These ciphers of port 8883 cannot be had here and are left out: AES128-CCM."},
+		{cert + "ciphers ECDHE+AESGCM", ""},
+		{"psk_hint x\nciphers PSK", ""},
+	} {
+		got := strings.Join(Warnings(parse(t, "allow_anonymous true\nlistener 8883\n"+tt.words)), "\n")
+		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%q: got %q, want %q", tt.words, got, tt.want)
+		}
+	}
+}
+
+// What decrypts connections is written when somebody asks for it, for nobody else
+// to read, and not because the environment says so.
+func TestKeyLog(t *testing.T) {
+	t.Setenv("SSLKEYLOGFILE", filepath.Join(t.TempDir(), "unasked"))
+	s := newSafe(t)
+	file := s.file("keys")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, ""} {
+		c := parse(t, s.words(""))
+		c.Listeners[0].Port = 0
+		r := startOptions(t, Options{Config: c, KeyLogFile: name})
+		if got := try(t, net.JoinHostPort("127.0.0.1", r.port(t)), "mqtt", s.client(nil)); got != "ok" {
+			t.Error(got)
+		}
+		if warned := strings.Contains(r.log.String(), "Warning: What decrypts every connection"); warned != (name != "") {
+			t.Errorf("warned %v, with %q", warned, name)
+		}
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "CLIENT_TRAFFIC_SECRET_0 "); n != 1 || info.Mode().Perm() != 0o600 {
+		t.Errorf("%d connections are in a file of mode %v", n, info.Mode())
+	}
+	if _, err := os.Stat(os.Getenv("SSLKEYLOGFILE")); err == nil {
+		t.Error("the environment is obeyed")
 	}
 }
