@@ -200,6 +200,7 @@ func (d *daemon) brokerOptions(g *guards) broker.Options {
 	c := g.config
 	o := brokerOptions(c)
 	o.Authorizer = g.general()
+	o.ShareOwners = o.ShareOwners || !g.prove()
 	o.Logger, o.Trace = d.logger, trace(c, d.log)
 	if d.store != nil {
 		o.Store = d.store

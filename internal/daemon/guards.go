@@ -53,6 +53,19 @@ func (g *guards) authenticator(l *config.Listener) broker.Authenticator {
 	return nil
 }
 
+// prove reports whether there is a listener by which clients prove who they are.
+// Without one a name is what anybody says, and owns nothing.
+func (g *guards) prove() bool {
+	for _, l := range g.config.Listeners {
+		switch g.authenticator(l).(type) {
+		case nil, claimed, nobody:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
 // dynamicLogin decides who may connect by a listener with dynamic security.
 func (g *guards) dynamicLogin(l *config.Listener) broker.Authenticator {
 	a := &dynamicLogin{security: g.dynamic.security, anonymous: g.config.AnonymousOn(l)}

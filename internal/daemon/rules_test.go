@@ -229,3 +229,21 @@ func TestRulesOfNoListener(t *testing.T) {
 		}
 	}
 }
+
+// A name that nobody has proven gets the rules of that name, as in Mosquitto, but
+// owns no session.
+func TestClaimedNamesOwnNothing(t *testing.T) {
+	t.Parallel()
+	acl := newACLFiles(t).write("acl", "user alice\ntopic write a\nuser bob\ntopic write b\n")
+	r := start(t, "acl_file "+acl+"\n")
+	for _, user := range []string{"alice", "bob"} {
+		c := r.dial(t)
+		c.SendText("CONNECT v5 id=c session-expiry=60 username="+user, "PUBLISH 1 a qos=1 x", "PUBLISH 2 b qos=1 x")
+		c.Expect("CONNACK ...")
+		if user == "alice" {
+			c.Expect("PUBACK 1 0x10", "PUBACK 2 0x87")
+		} else {
+			c.Expect("PUBACK 1 0x87", "PUBACK 2 0x10")
+		}
+	}
+}
