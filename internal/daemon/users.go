@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/zancudomq/zancudo/broker"
@@ -84,6 +85,9 @@ func badLine(path string, err error) error {
 
 // exposedUsers are sentences on password files that others can read.
 func exposedUsers(c *config.Config) (all []string) {
+	if runtime.GOOS == "windows" {
+		return nil // modes say nothing there
+	}
 	told := map[string]bool{}
 	for _, l := range c.Listeners {
 		for _, file := range c.PasswordFilesOn(l) {
