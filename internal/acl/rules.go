@@ -1,6 +1,9 @@
 package acl
 
 import (
+	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -229,6 +232,24 @@ func (r *Rules) block(user string) *list {
 		r.users[user] = l
 	}
 	return l
+}
+
+// All are the rules: those for clients without a name, those of the users by
+// their names, and the patterns.
+func (r *Rules) All() iter.Seq[*Rule] {
+	return func(yield func(*Rule) bool) {
+		lists := []*list{&r.anonymous}
+		for _, name := range slices.Sorted(maps.Keys(r.users)) {
+			lists = append(lists, r.users[name])
+		}
+		for _, l := range append(lists, &r.patterns) {
+			for _, rule := range l.rules {
+				if !yield(rule) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Knows reports whether the file has a block of a user.

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
@@ -49,8 +49,15 @@ func ctrl(ctx context.Context, env Env, args []string) int {
 	if len(o.words) == 0 {
 		return c.shell(ctx)
 	}
-	if len(o.words) > 1 && o.words[0] == "dynsec" && o.words[1] == "init" {
-		return c.begin(ctx, o.words[2:])
+	if len(o.words) > 1 && o.words[0] == "dynsec" {
+		switch args := o.words[2:]; strings.ToLower(o.words[1]) {
+		case "init":
+			return c.begin(ctx, args)
+		case "fromfiles":
+			return c.fromFiles(args)
+		case "tofiles":
+			return c.toFiles(args)
+		}
 	}
 	return c.run(ctx, o.words)
 }
@@ -285,14 +292,9 @@ func changeFile(path string, request []byte) ([]byte, error) {
 // begin makes a new file with one client: FILE USER [PASSWORD].
 func (c *controller) begin(ctx context.Context, args []string) int {
 	if len(args) < 2 || len(args) > 3 {
-		say(c.env.Stderr, "Error: It is: dynsec init FILE USER [PASSWORD]\n")
-		return usageStatus
+		return c.wrongUse(&fileCommands[0])
 	}
 	path, user := args[0], args[1]
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		say(c.env.Stderr, "Error: The file '%s' already exists, and stays as it is. Name another one.\n", path)
-		return statusError
-	}
 	var secret string
 	var err error
 	if len(args) == 3 {
@@ -308,7 +310,7 @@ func (c *controller) begin(ctx context.Context, args []string) int {
 		text, err = dynsec.Init(user, secret)
 	}
 	if err == nil {
-		err = pki.WriteFile(path, text, 0o600)
+		err = create(path, text)
 	}
 	if err != nil {
 		say(c.env.Stderr, "Error: %s.\n", capital(err.Error()))

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -232,7 +233,11 @@ func fillTexts(subject string) func(r ctrlRequest, args []string) error {
 
 // writeHelp lists the commands of a module.
 func (m *ctrlModule) writeHelp(w io.Writer) {
-	for _, c := range m.commands {
+	commands := m.commands
+	if m.topic == dynsec.Topic {
+		commands = slices.Concat(fileCommands, commands)
+	}
+	for _, c := range commands {
 		line := strings.TrimSpace(c.name + " " + c.usage)
 		if len(line) > 44 {
 			say(w, "%s\n", line)

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/zancudomq/zancudo/internal/dynsec"
 	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/packet"
 )
@@ -72,7 +74,11 @@ func (o *ctrlOptions) word(v string) error {
 func ctrlCommandsText() string {
 	var b strings.Builder
 	for _, m := range ctrlModules() {
-		for _, c := range m.commands {
+		commands := m.commands
+		if m.topic == dynsec.Topic {
+			commands = slices.Concat(fileCommands, commands)
+		}
+		for _, c := range commands {
 			b.WriteString(" " + m.name + " " + c.name)
 			if c.usage != "" {
 				b.WriteString(" " + c.usage)
