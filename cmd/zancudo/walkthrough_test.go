@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/pki"
 	"github.com/zancudomq/zancudo/internal/proctest"
 )
 
@@ -252,4 +253,42 @@ func TestWalkthroughWithCertificates(t *testing.T) {
 	}
 	v.broker.wait(&v.broker.stderr, "Client there [")
 	v.hears(v.printed("mosquitto_sub")[0], v.printed("mosquitto_pub")[0], "alice/hello hello")
+}
+
+// TestRenewalAtStart: a broker that was off until its certificate had ended
+// shows a new one, when it is of an authority of its own.
+func TestRenewalAtStart(t *testing.T) {
+	t.Parallel()
+	dir, port := t.TempDir(), proctest.FreePort(t)
+	pkiDir := filepath.Join(dir, "pki")
+	then := time.Now().AddDate(0, 0, -420)
+	a, err := pki.Create(pkiDir, then, pki.CreateOptions{Host: "lizard"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	machine, err := pki.ThisMachine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := a.Issue(then, pki.Request{Name: pki.ServerName, Kind: pki.Server, Machine: machine}); err != nil || e.State(time.Now()) != pki.Expired {
+		t.Fatalf("%v, %v", e, err)
+	}
+	a.Close()
+	conf := filepath.Join(dir, "zancudo.conf")
+	text := fmt.Sprintf("allow_anonymous true\nlistener %s 127.0.0.1\ncertfile %s/server.crt\nkeyfile %[2]s/server.key\n", port, pkiDir)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := broker(t, "-c", conf)
+	if !strings.Contains(b.stderr.String(), "certificate renewed: ") {
+		t.Errorf("the log says nothing of it: %s", &b.stderr)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(a.Certificate())
+	c, err := (&tls.Dialer{Config: &tls.Config{RootCAs: roots}}).DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/zancudomq/zancudo/internal/listen"
 	"github.com/zancudomq/zancudo/internal/logs"
 	"github.com/zancudomq/zancudo/internal/metrics"
+	"github.com/zancudomq/zancudo/internal/pki"
 	"github.com/zancudomq/zancudo/internal/service"
 	"github.com/zancudomq/zancudo/internal/store"
 )
@@ -65,6 +66,8 @@ type daemon struct {
 	keyLog   io.Writer     // nil: there is none
 	// certificates are when what TLS is made of ends.
 	certificates atomic.Pointer[[]metrics.Certificate]
+	// custodian renews our own certificates.
+	custodian *custodian
 	// failures are sockets that have failed.
 	failures chan failure
 
@@ -124,9 +127,11 @@ func Run(ctx context.Context, o Options) error {
 	d.logger.Log(ctx, logs.LevelInformation, "broker running", "version", o.Version)
 	log.Flush() // who has started us for the background wants to see it
 	process.serving(d.broker, o.Config, d.logger)
+	stopCustodian := d.startCustodian(ctx)
 	stopRenewing := d.startRenewing(ctx)
 	err = d.wait(ctx)
 	stopRenewing()
+	stopCustodian()
 	stopConsole() // or one who reads a backup slowly would hold up the end
 	d.stop(ctx)
 	return err
@@ -149,6 +154,8 @@ func (d *daemon) start(ctx context.Context) error {
 		d.logger.Warn("configuration warning", "text", text)
 	}
 	d.served.Store(c)
+	d.custodian = &custodian{logger: d.logger, machine: pki.ThisMachine}
+	d.custodian.look(time.Now(), c) // before anybody is shown what has ended
 	d.verifier = auth.NewVerifier(auth.Options{Logger: d.logger})
 	var err error
 	if d.guards, err = newGuards(c, d.watch, d.verifier); err != nil {
