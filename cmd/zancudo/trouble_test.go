@@ -252,6 +252,9 @@ func TestDiskFull(t *testing.T) {
 	b.refusedWith(packet.QuotaExceeded)
 	b.restart()
 	b.goesOn("full", packet.QuotaExceeded)
+	fill(t, ballast) // the space of the reserve, too, so that the store can only be read
+	b.restart()
+	b.goesOn("full", packet.QuotaExceeded)
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,10 @@ func (s *Store) openOrRescue(m mark) (*engine, error) {
 			return e, nil
 		}
 	}
-	if !isDamage(err) {
+	switch {
+	case isFull(err):
+		return nil, s.explain("open the store", err)
+	case !isDamage(err):
 		return nil, s.explain("open the store", fmt.Errorf("%w (if its files are damaged, repair it)", err))
 	}
 	if err := s.rescue(err, nil); err != nil {

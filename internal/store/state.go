@@ -72,13 +72,18 @@ func (s *Store) giveUpReserve() {
 	_ = s.base.Remove(s.path(reserveName))
 	s.mu.Lock()
 	if s.state.Condition == Ready {
-		s.state = State{Full, time.Now(), "no space is left for " + s.options.Dir + "; it goes on when there is"}
+		s.state = s.full()
 	}
 	s.mu.Unlock()
 	select {
 	case s.trouble <- struct{}{}:
 	default:
 	}
+}
+
+// full is the state of now, when the disk is full.
+func (s *Store) full() State {
+	return State{Full, time.Now(), "no space is left for " + s.options.Dir + "; it goes on when there is"}
 }
 
 // ensureReserve makes the reserve if it is not there. That it can be made is
@@ -186,15 +191,43 @@ func (s *Store) recover(e *engine) *engine {
 	}
 	s.abandon(e, State{condition, time.Now(), e.cause.Error()})
 	s.tell(s.State())
-	wait := s.options.Retry
 	if time.Since(s.reopened) < time.Minute { // it failed again: this is not a passing trouble
 		s.readMeanwhile()
-		if !s.pause(wait) {
+		if !s.pause(s.options.Retry) {
 			return nil
 		}
 	}
+	return s.reviveInTime(e.cause, condition)
+}
+
+// openToRead opens a store that has no space left even to be opened, for reading
+// only. It reports whether that works.
+func (s *Store) openToRead() bool {
+	s.readMeanwhile()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = s.full()
+	return s.reader != nil
+}
+
+// superviseLater is supervise for a store that was opened to be read, when it can
+// be opened to be written.
+func (s *Store) superviseLater(cause error) {
+	s.tell(s.State())
+	if !s.pause(s.options.Retry) {
+		return
+	}
+	if e := s.reviveInTime(cause, Full); e != nil {
+		s.supervise(e)
+	}
+}
+
+// reviveInTime tries again and again to open the store anew. It returns nil when
+// the store is closed first.
+func (s *Store) reviveInTime(cause error, condition Condition) *engine {
+	wait := s.options.Retry
 	for {
-		next, err := s.revive(e.cause)
+		next, err := s.revive(cause)
 		if err == nil {
 			s.reopened = time.Now()
 			s.setState(Ready, "")
@@ -202,7 +235,7 @@ func (s *Store) recover(e *engine) *engine {
 			s.tell(s.State())
 			return next
 		}
-		s.setState(condition, fmt.Sprintf("%v; tried again: %v", e.cause, err))
+		s.setState(condition, fmt.Sprintf("%v; tried again: %v", cause, err))
 		s.readMeanwhile()
 		if !s.pause(wait) {
 			return nil

@@ -106,6 +106,10 @@ func (s *Store) open() error {
 		s.giveUpReserve()
 	}
 	e, err := s.openOrRescue(mark)
+	if isFull(err) && !mark.fresh && s.openToRead() {
+		s.supervised.Go(func() { s.superviseLater(err) })
+		return nil
+	}
 	if err != nil {
 		return err
 	}
