@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/config"
+	"github.com/zancudomq/zancudo/internal/trust"
 )
 
 // Diagnose reads a configuration as Load does and returns all there is to say
@@ -26,6 +27,7 @@ func Diagnose(name string, environ []string) (*config.Config, config.Problems) {
 		problems = append(problems, config.Lint(c, config.Facts{Stat: stat, Certificate: certificate})...)
 		_, err := readUsers(c)
 		problems = addNew(problems, problemsOf(err))
+		problems = append(problems, diagnoseTLS(c)...)
 	}
 	problems = append(problems, c.Warnings...)
 	problems.Sort()
@@ -39,6 +41,23 @@ func diagnoseRules(c *config.Config) config.Problems {
 		for _, w := range f.rules.Warnings {
 			problems = append(problems, aclProblem(config.Pointless, w))
 		}
+	}
+	return problems
+}
+
+// diagnoseTLS reads what TLS of the listeners is made of. Files that are not
+// there have been told of.
+func diagnoseTLS(c *config.Config) (problems config.Problems) {
+	for _, l := range c.Listeners {
+		_, err := loadSecrets(c, l, nil)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		problem := &config.Problem{File: l.File, Line: l.Line, Word: "listener", Text: err.Error()}
+		if f, ok := errors.AsType[*trust.FileError](err); ok {
+			problem.Word = f.Word
+		}
+		problems = append(problems, problem)
 	}
 	return problems
 }

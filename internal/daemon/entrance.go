@@ -83,7 +83,7 @@ func shapeOf(c *config.Config, l *config.Listener) shape {
 func (d *daemon) enter(ctx context.Context, g *guards, l *config.Listener) (*entrance, error) {
 	c := g.config
 	e := &entrance{place: placeOf(c, l), shape: shapeOf(c, l), api: d.newAPI(c, l)}
-	s, err := d.loadSecrets(c, l)
+	s, err := loadSecrets(c, l, d.keyLog)
 	if err != nil {
 		return nil, err
 	}

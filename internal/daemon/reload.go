@@ -127,7 +127,7 @@ func (r *reloading) prepare(ctx context.Context) (err error) {
 // reshape reads what TLS of a listener is made of, and opens the sockets of a listener again if they are made of something
 // else now. The old ones have to be closed before.
 func (r *reloading) reshape(ctx context.Context, k *kept) (err error) {
-	if k.secrets, err = r.loadSecrets(r.next, k.listener); err != nil {
+	if k.secrets, err = loadSecrets(r.next, k.listener, r.keyLog); err != nil {
 		return err
 	}
 	if k.shape == k.entrance.shape && k.open.Load() > 0 {

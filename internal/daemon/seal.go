@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -52,16 +53,16 @@ type sealed struct {
 }
 
 // loadSecrets reads what TLS of a listener is made of; nil: it does without.
-func (d *daemon) loadSecrets(c *config.Config, l *config.Listener) (s *secrets, err error) {
+func loadSecrets(c *config.Config, l *config.Listener, keyLog io.Writer) (s *secrets, err error) {
 	switch {
 	case !l.TLS.On():
 		return nil, nil //nolint:nilnil // the zero value is that there is none
 	case l.TLS.CertFile == "":
-		s, err = loadKeys(&l.TLS, c.SecurityOn(l).PSKFile, d.keyLog)
+		s, err = loadKeys(&l.TLS, c.SecurityOn(l).PSKFile, keyLog)
 	default:
 		var o trust.Options
 		s = &secrets{}
-		if o, err = trustOptions(l, d.keyLog); err == nil {
+		if o, err = trustOptions(l, keyLog); err == nil {
 			s.trust, err = trust.Load(o)
 		}
 	}
@@ -92,9 +93,9 @@ func loadKeys(c *config.TLS, file string, keyLog io.Writer) (*secrets, error) {
 	if file == "" {
 		return s, nil
 	}
-	text, err := read(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, sentence(fmt.Sprintf("Unable to load '%s'. Check psk_file: %v", file, err))
+		return nil, &trust.FileError{Word: "psk_file", Path: file, Err: errors.Unwrap(err)}
 	}
 	keys, bad := psk.ParseKeys(text)
 	for _, b := range bad {

@@ -268,3 +268,59 @@ func TestKeyLog(t *testing.T) {
 		t.Error("the environment is obeyed")
 	}
 }
+
+// A check finds what would keep a broker from starting.
+func TestDiagnoseTLS(t *testing.T) {
+	t.Parallel()
+	s := newSafe(t)
+	certtest.WriteFile(t, s.dir, "other.key", s.good.KeyPEM(t))
+	for _, tt := range []struct{ words, want string }{
+		{"", ""},
+		{"keyfile " + s.file("other.key"), "keyfile: Unable to load '" + s.file("other.key") + "'. Check keyfile: the key is not that of the certificate"},
+		{"ciphers CAMELLIA128-SHA", "listener: Unable to set TLS ciphers."},
+		{"crlfile /nowhere", "crlfile: There is no file '/nowhere'."},
+	} {
+		file := certtest.WriteFile(t, t.TempDir(), "a.conf", []byte(s.words("require_certificate true\n"+tt.words)))
+		_, problems := Diagnose(file, nil)
+		var got []string
+		for _, p := range problems {
+			if !p.Class.Warning() {
+				got = append(got, p.Word+": "+p.Text)
+			}
+		}
+		if all := strings.Join(got, "\n"); len(got) > 1 || tt.want == "" && all != "" || !strings.HasPrefix(all, tt.want) {
+			t.Errorf("%q: got %q, want %q", tt.words, all, tt.want)
+		}
+	}
+}
+
+// TLS goes through a proxy that only passes bytes on, and over a unix socket.
+func TestSecureTransports(t *testing.T) {
+	t.Parallel()
+	s := newSafe(t)
+	const demand = "require_certificate true\nuse_identity_as_username true\n"
+	path := s.file("socket")
+	r := start(t, s.words(demand+"enable_proxy_protocol 1")+"listener 0 "+path+"\ncertfile "+s.file("server.crt")+"\nkeyfile "+s.file("server.key")+
+		"\ncafile "+s.file("ca.crt")+"\n"+demand)
+	r.wait(t, " running\n")
+	for network, address := range map[string]string{"tcp": net.JoinHostPort("127.0.0.1", r.port(t)), "unix": path} {
+		for _, cert := range []*certtest.Certificate{&s.good, nil, &s.foreign} {
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), network, address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.SetDeadline(time.Now().Add(patience))
+			if network == "tcp" {
+				io.WriteString(conn, "PROXY TCP4 192.0.2.5 127.0.0.1 6275 1883\r\n")
+			}
+			if got := speak(t, tls.Client(conn, s.client(cert)), "mqtt"); (got == "ok") != (cert == &s.good) {
+				t.Errorf("%s: got %q", network, got)
+			}
+			conn.Close()
+		}
+	}
+	r.wait(t, "New client connected from 192.0.2.5:6275 as ")
+	r.wait(t, "New client connected from unix socket as ")
+	r.wait(t, "Connection from 192.0.2.5:6275 rejected, client did not provide a certificate.")
+	r.wait(t, "Connection from unix socket rejected, client did not provide a certificate.")
+}
