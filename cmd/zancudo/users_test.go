@@ -95,20 +95,28 @@ func TestSlowedLoginsAtTheTerminal(t *testing.T) {
 	if got := logins(); got != "nobody has to wait\n" {
 		t.Errorf("got %q", got)
 	}
-	for range 8 {
+	guess := func() {
+		t.Helper()
 		if status, _, stderr := run(t, zancudo, "pub", "-p", port, "-u", "ann", "-P", "guess", "-t", "a", "-m", "b"); status != 5 {
 			t.Fatalf("status %d, %s", status, stderr)
 		}
 	}
+	for range 8 {
+		guess()
+	}
 	// The next one has to wait for five seconds, as long as anybody on this machine.
-	if got := logins(); !strings.HasPrefix(got, "address    user   failures  waits for\n127.0.0.1  \"ann\"  8         ") {
-		t.Errorf("got %q", got)
+	const shown = "address    user   failures  waits for\n127.0.0.1  \"ann\"  "
+	for tries := 0; !strings.HasPrefix(logins(), shown); tries++ {
+		if tries == 5 {
+			t.Fatalf("got %q", logins())
+		}
+		guess() // a slow machine has let the time pass
 	}
 	b.wait(&b.stderr, "Warning: Logins slowed down: 8 failed logins from 127.0.0.1:")
-	if got := logins("--json", "--lift", "192.0.2.1"); !strings.Contains(got, `"user":"ann","failures":8`) {
+	if got := logins("--json", "--lift", "192.0.2.1"); !strings.HasPrefix(got, `{"slowed":[`) || !strings.HasSuffix(got, `"lifted":0}`+"\n") {
 		t.Errorf("got %q", got)
 	}
-	if got := logins("--lift", "127.0.0.1"); got != "1 delay lifted\nnobody has to wait\n" {
+	if got := logins("--lift", "127.0.0.1"); !strings.HasSuffix(got, "lifted\nnobody has to wait\n") {
 		t.Errorf("got %q", got)
 	}
 	began := time.Now()
