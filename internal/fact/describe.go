@@ -120,6 +120,7 @@ func (d *Describer) session(value []byte) (string, error) {
 	}
 	w := words{fmt.Sprintf("client %q", f.ID)}
 	w.addIf(f.User != "", "user %q", f.User)
+	w.addIf(f.Vacant, "of the first user who comes")
 	if f.Connected {
 		w.add("connected")
 	} else {
