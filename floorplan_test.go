@@ -56,6 +56,7 @@ var plan = []room{
 	{dir: "internal/pki", floor: 3, modules: []string{"software.sslmate.com/src/go-pkcs12"}},
 	{dir: "internal/store", floor: 3, modules: []string{"github.com/cockroachdb/pebble/v2"}},
 	{dir: "internal/store/mosqdb", floor: 3},
+	{dir: "internal/store/mosqlite", floor: 3, doors: []string{"internal/store/mosqdb"}}, // files of SQLite, row by row
 	{dir: "internal/store/storetest", floor: testFloor},
 	{dir: "internal/store/simulation", floor: testFloor}, // a whole broker whose power fails
 	{dir: "internal/cluster", floor: 3, modules: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},

@@ -17,7 +17,7 @@ import (
 // Mosquitto passes a message of QoS 2 on when its PUBREL has come, Zancudo when
 // the message has: so those that still wait are passed on when they are adopted.
 func (db *DB) Adopted(now time.Time) (*broker.Adopted, []broker.Left) {
-	a := &adopter{db: db, now: now, clients: make(map[string]*broker.AdoptedSession), gone: make(map[string]bool)}
+	a := &adopter{db: db, now: now, clients: make(map[string]*broker.AdoptedSession), gone: make(map[string]bool), left: db.Left}
 	state := &broker.Adopted{}
 	for i := range db.Clients {
 		if s := a.session(&db.Clients[i]); s != nil {

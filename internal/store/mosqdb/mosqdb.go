@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -23,6 +24,7 @@ type DB struct {
 	// Marker is the text of a file that Mosquitto has not written, see Marker;
 	// empty: it has.
 	Marker string
+	Left   []broker.Left // what is there and cannot be used
 }
 
 // Client is a session.
@@ -35,8 +37,10 @@ type Client struct {
 	ExpiryInterval uint32    // seconds; 0xFFFFFFFF is for ever
 	LastPacketID   uint16
 	ListenerPort   uint16 // only in version 6
-	Will           *packet.Will
-	WillAt         time.Time // when the will is due; zero: when the session ends, or not known
+	// Of a will only the database of the plugin knows.
+	Will      *packet.Will
+	WillAt    time.Time // when the will is due; zero: at once
+	WillDelay uint32    // seconds
 }
 
 // Subscription is one of a session.
