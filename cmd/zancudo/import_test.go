@@ -293,3 +293,29 @@ func TestImportDamaged(t *testing.T) {
 		t.Errorf("it begins with\n%s", log)
 	}
 }
+
+// TestImportSQLite brings the database of Mosquitto's plugin, with the log that a
+// killed process has left beside it.
+func TestImportSQLite(t *testing.T) {
+	t.Parallel()
+	port := proctest.FreePort(t)
+	conf := open(t, port, "persistence true", "persistence_location "+t.TempDir())
+	file := filepath.Join("..", "..", "internal", "store", "mosqlite", "testdata", "mosquitto.sqlite3")
+	status, told, errors := run(t, zancudo, "import", "-c", conf, file)
+	want := `        2  sessions
+        1  subscriptions
+        3  messages that clients have still to get
+        1  messages of QoS 2 that clients have not released
+        1  retained messages
+`
+	if status != 0 || !strings.Contains(told, "(mosquitto.sqlite3 of version 1)") || !strings.Contains(told, want) ||
+		!strings.Contains(told, `  session of "five": it had ended`) || !strings.Contains(told, `  will of "nobody": the client has no session`) {
+		t.Fatalf("it ends with status %d and\n%s%s", status, told, errors)
+	}
+	b := broker(t, "-c", conf)
+	three := client(t, port, packet.V311)
+	three.SendText("CONNECT id=three")
+	three.Expect("CONNACK present", "PUBLISH 1 long/0 dup qos=1 x")
+	b.signal(syscall.SIGTERM)
+	b.status()
+}

@@ -21,11 +21,11 @@ func importTable(o *importOptions) *flags.Command {
 	return &flags.Command{
 		Name: "import", Summary: "bring the sessions and messages of Mosquitto", Usage: []string{"[-c config_file | -d directory] [flags] [file]"},
 		Text: "Brings sessions with their subscriptions, queued messages, messages of QoS 2 on their way, and retained messages from the persistence " +
-			"file of Mosquitto into the store of a broker that does not run. The file is not changed. Stop Mosquitto first: it writes its file when it ends.\n\n" +
+			"file of Mosquitto, or the database of its plugin persist-sqlite, into the store of a broker that does not run. The file is not changed. Stop Mosquitto first: it writes its file when it ends.\n\n" +
 			"Without a file it takes the one that the configuration names. At its first start in the place of Mosquitto, a broker does that by itself.\n\n" +
 			"What was brought is printed, and what was not, with the reason. The exit status is 0 then; 1 if nothing was brought, and 3 if the command line or " +
 			"the configuration makes no sense.",
-		Args: []flags.Arg{{Name: "file", Help: "mosquitto.db, of any version from 2 to 6", Optional: true, Completes: flags.File, Set: flags.Text(&o.File)}},
+		Args: []flags.Arg{{Name: "file", Help: "mosquitto.db, of any version from 2 to 6, or mosquitto.sqlite3", Optional: true, Completes: flags.File, Set: flags.Text(&o.File)}},
 		Groups: []flags.Group{{Flags: append([]flags.Flag{
 			{Names: "-c, --config-file", Value: "file", Help: "the configuration of the broker that gets it", Completes: flags.File, Set: flags.Text(&o.config)},
 			{Names: "-d, --directory", Value: "directory", Help: "the directory of its store, instead of the one that the configuration names", Completes: flags.Directory, Set: flags.Text(&o.Dir)},

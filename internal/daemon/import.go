@@ -18,6 +18,7 @@ import (
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/store"
 	"github.com/zancudomq/zancudo/internal/store/mosqdb"
+	"github.com/zancudomq/zancudo/internal/store/mosqlite"
 )
 
 // ImportOptions say what to bring where.
@@ -148,14 +149,12 @@ func (i *Imported) Sentences() (lines []string) {
 // read reads the file, whatever it is of Mosquitto's.
 func (o *ImportOptions) read() (*Imported, *mosqdb.DB, error) {
 	fail := func(err error) (*Imported, *mosqdb.DB, error) { return nil, nil, &sourceError{o.File, err} }
-	f, err := os.Open(o.File)
-	if err != nil {
-		return fail(withoutPath(err))
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	db, err := mosqdb.Read(f)
+	db, what, err := readMosquitto(o.File)
 	i := &Imported{}
+	var path *fs.PathError
 	switch {
+	case errors.As(err, &path):
+		return fail(path.Err)
 	case errors.As(err, &i.Damage) && !o.Partial:
 		return fail(fmt.Errorf("it is damaged at %w; what comes before can be brought alone, with 'zancudo import --partial'", err))
 	case err != nil && i.Damage == nil:
@@ -163,18 +162,27 @@ func (o *ImportOptions) read() (*Imported, *mosqdb.DB, error) {
 	case db.Marker != "":
 		return fail(errors.New("it is not Mosquitto's: it stands for what Zancudo keeps itself"))
 	}
-	i.Source, i.Unsaid = fmt.Sprintf("mosquitto.db of version %d", db.Version), !db.CleanShutdown
+	i.Source, i.Unsaid = fmt.Sprintf("%s of version %d", what, db.Version), !db.CleanShutdown
 	return i, db, nil
 }
 
-// withoutPath is an error of the file system without the name of the file, which
-// the sentence has already.
-func withoutPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
+// readMosquitto reads a file of Mosquitto or of its plugin, and says which it is.
+func readMosquitto(file string) (db *mosqdb.DB, what string, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, "", err
 	}
-	return err
+	defer func() { _ = f.Close() }() // it was only read
+	beginning := make([]byte, 16)
+	if n, _ := io.ReadFull(f, beginning); mosqlite.Is(beginning[:n]) {
+		db, err = mosqlite.Read(file)
+		return db, "mosquitto.sqlite3", err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, "", err
+	}
+	db, err = mosqdb.Read(f)
+	return db, "mosquitto.db", err
 }
 
 // intoNew makes a store of what is brought. It is made elsewhere and moved, so
