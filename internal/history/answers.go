@@ -103,8 +103,15 @@ func (m *model) answerMessage(c *conn, p *packet.Ack) {
 	}
 	m.report.DurableAnswers++
 	if !m.isDurable(msg.payload, msg.first) && !m.isReplaced(msg) {
-		m.accuse("I13", "%.60q of %s is acknowledged before it is durable; %s gets it", msg.payload, c.client.id, m.mustReach(msg))
+		m.accuse("I13", "%.60q of %s is acknowledged before it is durable; %s", msg.payload, c.client.id, m.whyStored(msg))
 	}
+}
+
+func (m *model) whyStored(msg *message) string {
+	if s := m.mustReach(msg); s != nil {
+		return s.String() + " gets it"
+	}
+	return "it is retained"
 }
 
 // isReplaced reports whether the message needs to be durable only as a retained
