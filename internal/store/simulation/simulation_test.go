@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,11 +64,13 @@ func stories(t *testing.T, n int) []uint64 {
 func each(t *testing.T, seeds []uint64, f func(t *testing.T, seed uint64)) {
 	t.Helper()
 	const groups = 4
+	var failed atomic.Bool // one failure is enough
 	for i := range groups {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
-			for k := i; k < len(seeds) && !t.Failed(); k += groups {
+			for k := i; k < len(seeds) && !failed.Load(); k += groups {
 				f(t, seeds[k])
+				failed.Store(failed.Load() || t.Failed())
 			}
 		})
 	}

@@ -17,7 +17,7 @@ type Options struct {
 	Seed     uint64
 	Phases   int                                           // each ends with an end of the broker; 0 is 3
 	Open     Opener                                        // nil is OpenStore
-	SlowSync time.Duration                                 // syncs of the log take up to so long; 0 is 3 ms
+	SlowSync time.Duration                                 // syncs of the log take up to so long; 0 is one of some times
 	End      func(w *World, r *rand.Rand, phase int) error // of a phase; nil is a power failure, or a stop
 }
 
@@ -37,7 +37,7 @@ func Run(o Options) (*history.Report, error) {
 		o.Open = OpenStore
 	}
 	if o.SlowSync == 0 {
-		o.SlowSync = 3 * time.Millisecond
+		o.SlowSync = []time.Duration{time.Millisecond, 3 * time.Millisecond, 40 * time.Millisecond}[r.IntN(3)]
 	}
 	if o.End == nil {
 		o.End = failOrStop
@@ -126,22 +126,36 @@ func (t *story) readRetained() {
 func (t *story) act(a *actor) {
 	c := a.client
 	for {
-		select {
-		case <-t.acting:
+		if t.ending() && c.connected() {
 			c.mu.Lock()
 			c.awake = true
 			c.mu.Unlock()
 			t.takeAll(a)
 			return
-		default:
 		}
 		if !c.connected() {
 			time.Sleep(a.absence())
-			c.connect(a.greeting(true))
+			if !t.ending() {
+				c.connect(a.greeting(true))
+				continue
+			}
+			if c.random.IntN(2) == 0 {
+				return // it never comes back
+			}
+			c.connect(a.greeting(false))
 			continue
 		}
 		a.step()
 		time.Sleep(time.Duration(c.random.IntN(60)) * time.Millisecond)
+	}
+}
+
+func (t *story) ending() bool {
+	select {
+	case <-t.acting:
+		return true
+	default:
+		return false
 	}
 }
 
