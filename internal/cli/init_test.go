@@ -125,6 +125,9 @@ func TestInitAgain(t *testing.T) {
 			t.Errorf("%s is missing", missing)
 		}
 	}
+	if said := w.must(line + " --name new.example"); !strings.Contains(said, "gives the broker's certificate other names") {
+		t.Errorf("of a name that the certificate has not, it says\n%s", said)
+	}
 	before = w.snapshot()
 	said = w.must(line + " --overwrite")
 	after := w.snapshot()

@@ -49,7 +49,7 @@ func (r *initRun) ask(ctx context.Context, userGiven bool) error {
 		r.names = strings.FieldsFunc(answer, func(c rune) bool { return c == ' ' || c == ',' })
 	}
 	if !r.plain {
-		yes, err := askYes(question, fmt.Sprintf("\nMay devices without TLS connect from the network, too, on port %d?\nTheirs can be read on the way. [y/N]: ", r.port), "n")
+		yes, err := askYes(question, fmt.Sprintf("\nMay devices without TLS connect from the network, too, on port %d?\nTheir passwords and messages can be read on the way. [y/N]: ", r.port), "n")
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,9 @@ func (r *initRun) certificates() error {
 		return err
 	}
 	defer func() { _ = a.Close() }() // it was only locked
+	if e, ok := a.Find(pki.ServerName); ok && slices.ContainsFunc(r.names, func(n string) bool { return !slices.Contains(e.Names, n) }) {
+		text += fmt.Sprintf("; 'zancudo certs renew server -d %s -n NAME' gives the broker's certificate other names", r.pkiDir())
+	}
 	r.did(r.pkiDir(), text)
 	requests := []pki.Request{{Name: pki.ServerName, Kind: pki.Server, Names: r.names, Machine: r.machine}}
 	if r.clientCerts {
