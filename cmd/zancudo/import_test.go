@@ -231,7 +231,8 @@ func TestInherit(t *testing.T) {
 func TestImport(t *testing.T) {
 	t.Parallel()
 	i := mosquittos(t)
-	conf := open(t, i.port, "persistence true", "persistence_location "+t.TempDir())
+	place := t.TempDir()
+	conf := open(t, i.port, "persistence true", "persistence_location "+place)
 	status, told, errors := run(t, zancudo, "import", "-n", "-c", conf, i.file)
 	if status != 0 || !strings.HasPrefix(told, "Nothing has changed. This would be brought from "+i.file+" (mosquitto.db of version ") {
 		t.Fatalf("a dry run ends with status %d and\n%s%s", status, told, errors)
@@ -260,6 +261,12 @@ func TestImport(t *testing.T) {
 	status, told, errors = run(t, zancudo, "import", "-c", conf, "--keep", i.file)
 	if status != 0 || !strings.Contains(told, "        0  sessions\n") || !strings.Contains(told, `  5 × session of "five", "half", "sender", "share", "three": there is one already`) {
 		t.Errorf("with --keep it ends with status %d and\n%s%s", status, told, errors)
+	}
+	for _, dir := range []string{place, filepath.Join(place, "zancudo")} {
+		status, told, errors = run(t, zancudo, "import", "-n", "-d", dir, "--keep", i.file)
+		if status != 0 || !strings.Contains(told, " into "+filepath.Join(place, "zancudo")+":\n        0  sessions\n") {
+			t.Errorf("with -d %s it ends with status %d and\n%s%s", dir, status, told, errors)
+		}
 	}
 	status, told, errors = run(t, zancudo, "import", "-c", conf, "--replace", i.file)
 	if status != 0 || !strings.Contains(told, "        5  sessions\n") {

@@ -28,7 +28,7 @@ func importTable(o *importOptions) *flags.Command {
 		Args: []flags.Arg{{Name: "file", Help: "mosquitto.db, of any version from 2 to 6, or mosquitto.sqlite3", Optional: true, Completes: flags.File, Set: flags.Text(&o.File)}},
 		Groups: []flags.Group{{Flags: append([]flags.Flag{
 			{Names: "-c, --config-file", Value: "file", Help: "the configuration of the broker that gets it", Completes: flags.File, Set: flags.Text(&o.config)},
-			{Names: "-d, --directory", Value: "directory", Help: "the directory of its store, instead of the one that the configuration names", Completes: flags.Directory, Set: flags.Text(&o.Dir)},
+			{Names: "-d, --directory", Value: "directory", Help: "its store, or the persistence_location, instead of what the configuration names", Completes: flags.Directory, Set: flags.Text(&o.Dir)},
 			{Names: "-n, --dry-run", Help: "say what would be brought, and change nothing", Set: flags.True(&o.DryRun)},
 			{Names: "--keep", Help: "sessions that are there already stay as they are; the others are brought", Set: flags.True(&o.Keep)},
 			{Names: "--replace", Help: "sessions and retained messages that are there already make way for those of the file", Set: flags.True(&o.Replace)},
@@ -87,7 +87,12 @@ func (o *importOptions) complete(env Env) (err error) {
 	if o.File == "" {
 		o.File = filepath.Join(o.Config.PersistenceLocation, o.Config.PersistenceFile)
 	}
-	return nil
+	if o.Dir == "" {
+		return nil
+	}
+	place, err := (&storeOptions{dir: o.Dir}).place(env)
+	o.Dir = place.Dir
+	return err
 }
 
 func (o *importOptions) report(env Env, i *daemon.Imported) {
