@@ -242,6 +242,40 @@ func TestDatabaseOfRunningBroker(t *testing.T) {
 	if _, after, _ := in("db", "export", dir); after != string(before) {
 		t.Errorf("the exports differ:\n%s\n%s", before, after)
 	}
+	// A byte of the log flips: what it was is lost, what comes after it is not.
+	name := flipLog(t, store)
+	status, stdout, _ := in("db", "check", dir)
+	if status != 1 || !strings.HasPrefix(stdout, store+" is damaged:\n  "+name+": ") || !strings.Contains(stdout, "1 queued message") {
+		t.Errorf("with a damaged log: status %d\n%s", status, stdout)
+	}
+	if status, stdout, _ = in("db", "repair", dir); status != 0 || !strings.Contains(stdout, store+" is fine now. It holds ") {
+		t.Errorf("the repair: status %d\n%s", status, stdout)
+	}
+	if status, stdout, _ = in("db", "check", dir); status != 0 {
+		t.Errorf("after the repair: status %d\n%s", status, stdout)
+	}
+}
+
+// flipLog changes a byte of the first record of the longest log and returns its
+// name.
+func flipLog(t *testing.T, store string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(store, "facts", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	var longest []byte
+	for _, n := range names {
+		if b, err := os.ReadFile(n); err == nil && len(b) > len(longest) {
+			name, longest = n, b
+		}
+	}
+	longest[40] ^= 0x55
+	if err := os.WriteFile(name, longest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Base(name)
 }
 
 // TestBackupOfNothing: a broker without a store says so, and the last backup stays.
