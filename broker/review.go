@@ -30,8 +30,11 @@ func (l *Listener) Review() (gone int) {
 // review asks whether the client of the connection may stay.
 func (c *conn) review(r Reviewer) error {
 	c.client.mu.Lock()
-	credential := c.credential
+	credential, here := c.credential, c.client.conn == c
 	c.client.mu.Unlock()
+	if !here {
+		return nil // it is leaving
+	}
 	if err := r.Review(c.client.owner(), credential); err != nil {
 		return withReason(err, packet.NotAuthorized)
 	}
