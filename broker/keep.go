@@ -52,7 +52,7 @@ func (cl *client) save() error {
 		cl.mu.Lock()
 		gone, same := cl.gone, cl.epoch == d.epoch
 		if err != nil {
-			cl.owing, cl.stale = append(d.owing, cl.owing...), cl.stale || d.durability == Durable
+			cl.owing, cl.stale = append(d.owing, cl.owing...), true
 		}
 		cl.mu.Unlock()
 		switch {
@@ -95,6 +95,13 @@ func (cl *client) draft() (*draft, error) {
 	d.owing, cl.owing, cl.stale = cl.owing, nil, false
 	d.facts = append(d.facts, d.owing...)
 	return d, nil
+}
+
+// unsaved reports whether the store has not got what it must have of the session.
+func (cl *client) unsaved() bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.stale
 }
 
 // indebted reports whether the client may not go on before the store has taken

@@ -77,6 +77,11 @@ func (c *conn) storeSubscriptions(s *scratch, made []change) error {
 	if c.client.sid == 0 || len(made) == 0 {
 		return nil
 	}
+	if c.client.unsaved() { // without the session a subscription is worth nothing
+		if err := c.client.save(); err != nil {
+			return err
+		}
+	}
 	for _, m := range made {
 		start := len(s.batch.bytes)
 		s.batch.bytes = fact.SubscriptionKey(s.batch.bytes, c.client.sid, m.sub.Filter)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/packet"
 )
 
 // What a client was told is stored, though the broker ends at once: tests of
@@ -112,6 +113,21 @@ func TestEndIsStored(t *testing.T) {
 		s.connect("v5 id=c session-expiry=30", "")
 		s.restart()
 		s.connect("v5 id=c session-expiry=30", "")
+	})
+}
+
+// A session that could not be stored when it began is stored before its first
+// subscription is acknowledged.
+func TestSubscriptionIsStoredWithSession(t *testing.T) {
+	atStation(t, broker.Options{}, func(s *station) {
+		s.store.fail(packet.QuotaExceeded)
+		c := s.connect("id=c", "")
+		s.store.fail(nil)
+		time.Sleep(2 * time.Second)
+		c.SendText("SUBSCRIBE 1 a qos=1")
+		c.Expect("SUBACK 1 1")
+		s.restart()
+		s.connect("id=c", " present")
 	})
 }
 
