@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -19,6 +20,7 @@ type Options struct {
 	Open     Opener                                        // nil is OpenStore
 	SlowSync time.Duration                                 // syncs of the log take up to so long; 0 is one of some times
 	End      func(w *World, r *rand.Rand, phase int) error // of a phase; nil is a power failure, or a stop
+	Drain    time.Duration                                 // how long they take what there is at the end; 0 is 4 minutes, in which all wills are due
 }
 
 // Opener opens the store of a broker on a disk.
@@ -42,6 +44,9 @@ func Run(o Options) (*history.Report, error) {
 	if o.End == nil {
 		o.End = failOrStop
 	}
+	if o.Drain == 0 {
+		o.Drain = 4 * time.Minute // for all wills and all queues
+	}
 	w := newWorld(o, r)
 	if err := w.start(); err != nil {
 		return nil, err
@@ -62,14 +67,14 @@ func Run(o Options) (*history.Report, error) {
 	}
 	time.Sleep(time.Second)
 	close(t.acting)
-	time.Sleep(4 * time.Minute) // for all wills and all queues
+	time.Sleep(o.Drain)
 	t.readRetained()
 	report := w.Log.Check(history.Options{})
 	close(t.leaving)
 	t.cutLines()
 	err := w.end(w.life)
 	t.all.Wait()
-	return report, err
+	return report, errors.Join(err, w.panicked())
 }
 
 // failOrStop ends a phase by a power failure at a random change of the disk, or,
@@ -119,7 +124,7 @@ func (t *story) readRetained() {
 	c.write(&packet.Subscribe{PacketID: 1, Subscriptions: []packet.Subscription{{Filter: "r/#", QoS: packet.AtLeastOnce}}})
 	c.mu.Unlock()
 	t.clients = append(t.clients, c)
-	time.Sleep(10 * time.Second)
+	time.Sleep(min(t.world.options.Drain, 10*time.Second))
 }
 
 // act lets a client do things until the story ends.
@@ -134,7 +139,11 @@ func (t *story) act(a *actor) {
 			return
 		}
 		if !c.connected() {
-			time.Sleep(a.absence())
+			select {
+			case <-time.After(a.absence()):
+			case <-t.leaving:
+				return
+			}
 			if !t.ending() {
 				c.connect(a.greeting(true))
 				continue

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +28,7 @@ type World struct {
 	list    accessList
 
 	mu   sync.Mutex
+	bad  error // a panic of the broker
 	life *life // nil: there is no broker
 	disk *storetest.Disk
 }
@@ -56,7 +59,7 @@ func (w *World) start() error {
 		return fmt.Errorf("open: %w", err)
 	}
 	b := broker.New(broker.Options{
-		Store: w.Log.Store(s), Authorizer: &w.list,
+		Store: w.Log.Store(s), Authorizer: &w.list, Logger: slog.New(&listening{world: w}),
 		MaxInflight: 3, MaxLoaded: 4, MaxQueued: -1, MaxQueuedBytes: -1, WriteTimeout: -1,
 	})
 	l := &life{broker: b, store: s, listener: memnet.Listen(), served: make(chan error, 1), disk: w.disk, over: make(chan struct{})}
@@ -68,6 +71,56 @@ func (w *World) start() error {
 	w.mu.Lock()
 	w.life = l
 	w.mu.Unlock()
+	return nil
+}
+
+// Disk is the disk that there is now.
+func (w *World) Disk() *storetest.Disk { return w.disk }
+
+// Recovered waits until the store takes a fact, which no broker knows the key of.
+func (w *World) Recovered(within time.Duration) error {
+	facts := []broker.Fact{{Key: []byte("\xffprobe"), Value: []byte{}}}
+	late := time.After(within)
+	for {
+		err := w.life.store.Append(facts, broker.Durable)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-late:
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// panicked is the panic of a broker, if there was one.
+func (w *World) panicked() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bad
+}
+
+// listening hears in the log of a broker that something has panicked.
+type listening struct {
+	slog.Handler
+	world *World
+}
+
+// Enabled is for errors.
+func (h *listening) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+
+// Handle looks at a line.
+func (h *listening) Handle(_ context.Context, r slog.Record) error {
+	if !strings.Contains(r.Message, "panicked") {
+		return nil
+	}
+	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	r.Attrs(func(a slog.Attr) bool {
+		h.world.bad = errors.Join(h.world.bad, fmt.Errorf("%s: %v", r.Message, a))
+		return true
+	})
 	return nil
 }
 
