@@ -163,8 +163,7 @@ func (w *World) end(l *life) error {
 	w.mu.Lock()
 	w.life = nil
 	w.mu.Unlock()
-	_ = l.listener.Close()
-	_ = l.broker.Close()
+	_ = l.broker.Close() // and its listener
 	if err := <-l.served; !errors.Is(err, broker.ErrClosed) {
 		return errors.Join(err, l.store.Close())
 	}
