@@ -51,6 +51,13 @@ func (g *gate) fail(err error) {
 	g.err = err
 }
 
+// lose has the store lose what is appended Eventually from now on.
+func (g *gate) lose() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lost = true
+}
+
 // hold keeps Durable calls waiting until release is called.
 func (g *gate) hold() (release func()) {
 	g.mu.Lock()

@@ -70,7 +70,7 @@ func TestGoodbyeIsStored(t *testing.T) {
 				s.subscriber("id=heir", "w qos=1")
 				s.connect("v5 id=c session-expiry=1000", "").SendText("DISCONNECT")
 				c := s.connect("v5 id=c will-topic=w will-payload=gone will-qos=1 "+words, " present")
-				s.store.lost = true
+				s.store.lose()
 				c.SendText("DISCONNECT")
 				c.Closed()
 				s.restart()
@@ -92,7 +92,7 @@ func TestResumeIsStored(t *testing.T) {
 		c.Expect("SUBACK 1 1")
 		c.Drop()
 		time.Sleep(10 * time.Second)
-		s.store.lost = true
+		s.store.lose()
 		s.connect("v5 id=c session-expiry=1000", " present")
 		s.restart()
 		heir := s.connect("id=heir", " present")
@@ -107,7 +107,7 @@ func TestEndIsStored(t *testing.T) {
 	atStation(t, broker.Options{}, func(s *station) {
 		s.subscriber("v5 id=c session-expiry=30", "a qos=1")
 		c := s.connect("v5 id=c session-expiry=0", " present")
-		s.store.lost = true
+		s.store.lose()
 		c.SendText("DISCONNECT")
 		c.Closed()
 		s.connect("v5 id=c session-expiry=30", "")
@@ -137,7 +137,7 @@ func TestNewExpiryIsStored(t *testing.T) {
 		c := s.connect("v5 id=c session-expiry=30", "")
 		c.SendText("SUBSCRIBE 1 a qos=1")
 		c.Expect("SUBACK 1 1")
-		s.store.lost = true
+		s.store.lose()
 		c.SendText("DISCONNECT session-expiry=1000")
 		c.Closed()
 		s.restart()
