@@ -98,6 +98,7 @@ var plan = []room{
 	{dir: "internal/proctest", floor: testFloor},
 	{dir: "internal/certtest", floor: testFloor}, // certificates
 	{dir: "test/interop", floor: testFloor},      // other people's clients
+	{dir: "packaging", floor: testFloor},         // the unit and the configuration of the service
 	{dir: "internal/spec", floor: testFloor},
 }
 

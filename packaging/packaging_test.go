@@ -1,0 +1,126 @@
+package packaging
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	unit = "systemd/zancudo.service"
+	// exposure is ten times the highest score that systemd-analyze may give.
+	exposure = "20"
+)
+
+// needSystemd skips a test where there is no systemd-analyze.
+func needSystemd(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("systemd-analyze"); err == nil {
+		return
+	}
+	say := t.Skipf
+	if os.Getenv("ZANCUDO_TEST_ALL") == "1" {
+		say = t.Fatalf
+	}
+	say("systemd-analyze is not installed; it is in Debian's systemd")
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// installed writes the unit as it would be with the program in a directory of
+// the test, with the drop-ins that are given, and returns the path.
+func installed(t *testing.T, dropIns ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "zancudo")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, unit)
+	if !strings.Contains(text, "ExecStart=/usr/bin/zancudo ") {
+		t.Fatalf("%s does not start /usr/bin/zancudo", unit)
+	}
+	parts := []string{text}
+	for _, name := range dropIns {
+		parts = append(parts, read(t, name))
+	}
+	path := filepath.Join(dir, "zancudo.service")
+	text = strings.ReplaceAll(strings.Join(parts, "\n"), "/usr/bin/zancudo", program)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestUnit(t *testing.T) {
+	t.Parallel()
+	needSystemd(t)
+	for name, dropIns := range map[string][]string{
+		"as packaged":           nil,
+		"with ports below 1024": {"systemd/low-ports.conf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := installed(t, dropIns...)
+			for _, args := range [][]string{
+				{"verify", "--man=no", path},
+				{"security", "--offline=yes", "--no-pager", "--threshold=" + exposure, path},
+			} {
+				out, err := exec.CommandContext(t.Context(), "systemd-analyze", args...).CombinedOutput()
+				switch {
+				case err != nil:
+					t.Errorf("systemd-analyze %s: %v\n%s", strings.Join(args, " "), err, out)
+				case args[0] == "verify" && len(out) > 0: // it warns with status 0
+					t.Errorf("systemd-analyze verify has something to say:\n%s", out)
+				}
+			}
+		})
+	}
+}
+
+func TestConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "zancudo")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/zancudo")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	parts := filepath.Join(dir, "conf.d")
+	if err := os.Mkdir(parts, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, "zancudo.conf")
+	const included = "include_dir /etc/zancudo/conf.d\n"
+	if !strings.Contains(text, included) {
+		t.Fatalf("zancudo.conf has no %q", included)
+	}
+	path := filepath.Join(dir, "zancudo.conf")
+	text = strings.Replace(text, included, "include_dir "+parts+"\n", 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check := func() (string, error) {
+		out, err := exec.CommandContext(t.Context(), program, "check", "--strict", path).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := check(); err != nil {
+		t.Errorf("zancudo check: %v\n%s", err, out)
+	}
+	// A listener for the network is what the file does not have, and a part can bring.
+	if err := os.WriteFile(filepath.Join(parts, "open.conf"), []byte("listener 1884\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := check(); err == nil || !strings.Contains(out, "port 1884") {
+		t.Errorf("zancudo check with an open listener in conf.d: %v\n%s", err, out)
+	}
+}
