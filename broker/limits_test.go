@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,5 +91,34 @@ func TestRestartSessionExpiry(t *testing.T) {
 		s.wantFacts('s', 1) // since they have left, and not since the restart
 		time.Sleep(time.Minute)
 		s.wantFacts('s', 0)
+	})
+}
+
+// With no limit to what is under way, a queue that was restored is in the store
+// all the same, but for what a released message has before it.
+func TestRestoredQueueWithoutInflightLimit(t *testing.T) {
+	const messages = 50
+	atStation(t, broker.Options{MaxInflight: -1, MaxLoaded: 4}, func(s *station) {
+		sub := s.subscriber("id=sub", "a qos=2")
+		pub := s.connect("id=pub clean", "")
+		for i := range messages {
+			pub.SendText(fmt.Sprintf("PUBLISH %d a qos=2 %d", i+1, i))
+			pub.Expect(fmt.Sprintf("PUBREC %d", i+1))
+			pub.SendText(fmt.Sprintf("PUBREL %d", i+1))
+			pub.Expect(fmt.Sprintf("PUBCOMP %d", i+1))
+			sub.Expect(fmt.Sprintf("PUBLISH %d a qos=2 %d", i+1, i))
+		}
+		sub.SendText("PUBREC 20", "PUBREC 30")
+		sub.Expect("PUBREL 20", "PUBREL 30")
+		s.restart()
+		sub = s.connect("id=sub", " present")
+		for i := range messages {
+			if i+1 == 20 || i+1 == 30 {
+				sub.Expect(fmt.Sprintf("PUBREL %d", i+1))
+			} else {
+				sub.Expect(fmt.Sprintf("PUBLISH %d a qos=2 dup %d", i+1, i))
+			}
+		}
+		sub.Silent()
 	})
 }
