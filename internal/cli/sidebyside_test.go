@@ -76,7 +76,7 @@ func TestSideBySideWithMosquitto(t *testing.T) {
 	for _, test := range []sideBySide{
 		{line: "pub -t a -m b -d -i me -q 2"},
 		{line: "pub -t a -m b -d -i me -q 1 -V mqttv5"},
-		{line: "pub -t a -l -d -i me -q 1", stdin: "1\n\n2"},
+		{line: "pub -t a -l -d -i me -q 1 -M 1", stdin: "1\n\n2"},
 		{line: "pub -t a -m b -D publish topic-alias 1 --repeat 2 -d -i me", differs: "the topic is sent along with its alias, which is then right on each connection"},
 		{line: "pub -t a -m b -D connect authentication-method x"},
 		{line: "pub -t $SYS/a -m b -V 5 -q 1"},
