@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/config"
@@ -112,22 +111,5 @@ func (k *custodian) complain(err error) {
 
 // startCustodian has the custodian look again and again, until stop is called.
 func (d *daemon) startCustodian(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() {
-		ticker := time.NewTicker(machineInterval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				d.custodian.look(time.Now(), d.served.Load())
-			}
-		}
-	})
-	return func() {
-		cancel()
-		running.Wait()
-	}
+	return every(ctx, machineInterval, func() { d.custodian.look(time.Now(), d.served.Load()) })
 }

@@ -42,34 +42,42 @@ func (d *daemon) renew(e *entrance, s *secrets) {
 
 // startRenewing begins to look for files that have changed, until stop is called.
 func (d *daemon) startRenewing(ctx context.Context) (stop func()) {
+	return every(ctx, d.options.renewInterval(), d.renewAll)
+}
+
+// every calls f in each interval, one call at a time, until stop is called, which
+// waits for the last.
+func every(ctx context.Context, interval time.Duration, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { d.renewAll(ctx) })
+	running.Go(func() {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				f()
+			}
+		}
+	})
 	return func() {
 		cancel()
 		running.Wait()
 	}
 }
 
-// renewAll has the entrances renewed whose files have changed, until ctx is done.
-func (d *daemon) renewAll(ctx context.Context) {
-	ticker := time.NewTicker(d.options.renewInterval())
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+// renewAll has the entrances renewed whose files have changed.
+func (d *daemon) renewAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.entrances {
+		if e.seal != nil {
+			d.renewChanged(e)
 		}
-		d.mu.Lock()
-		for _, e := range d.entrances {
-			if e.seal != nil {
-				d.renewChanged(e)
-			}
-		}
-		d.noteEnds()
-		d.mu.Unlock()
 	}
+	d.noteEnds()
 }
 
 func (o *Options) renewInterval() time.Duration {
