@@ -63,10 +63,11 @@ var plan = []room{
 	{dir: "internal/bridge", floor: 3, doors: []string{"internal/client"}},
 	{dir: "internal/client", floor: 3},
 	{dir: "internal/dial", floor: 3, doors: []string{"internal/ws", "internal/psk"}},
-	{dir: "internal/trust", floor: 3},                                                                       // certificates of listeners, and what they ask of clients
-	{dir: "internal/psk", floor: 3},                                                                         // TLS with pre-shared keys
-	{dir: "internal/doctor", floor: 3, doors: []string{"internal/dial", "internal/client", "internal/psk"}}, // goes the way of a client
-	{dir: "internal/bench", floor: 3},                                                                       // the load generator
+	{dir: "internal/trust", floor: 3},                                                                         // certificates of listeners, and what they ask of clients
+	{dir: "internal/psk", floor: 3},                                                                           // TLS with pre-shared keys
+	{dir: "internal/doctor", floor: 3, doors: []string{"internal/dial", "internal/client", "internal/psk"}},   // goes the way of a client
+	{dir: "internal/appliance", floor: 3, modules: []string{"go.yaml.in/yaml/v3", "golang.org/x/crypto/ssh"}}, // the seed of a machine without a screen
+	{dir: "internal/bench", floor: 3},                                                                         // the load generator
 	{dir: "internal/logs", floor: 3},
 	{dir: "internal/metrics", floor: 3},
 	{dir: "internal/control", floor: 3}, // the language of requests to $CONTROL
