@@ -50,6 +50,7 @@ func commands() []command {
 		{"record", func() *flags.Command { return newRecordOptions().table() }, record},
 		{"replay", func() *flags.Command { return newReplayOptions().table() }, replay},
 		{"init", func() *flags.Command { return initTable(&initOptions{}) }, initialize},
+		{"appliance", func() *flags.Command { return applianceTable(&applianceOptions{}) }, makeAppliance},
 		{"certs", func() *flags.Command { return certsTable(&certsOptions{}) }, certs},
 		{"passwd", func() *flags.Command { return passwdTable(&passwdOptions{}) }, passwd},
 		{"ctrl", func() *flags.Command { return newCtrlOptions().table() }, ctrl},
