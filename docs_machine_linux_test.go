@@ -155,6 +155,7 @@ func makeUser(t *testing.T) {
 		}
 	}
 	add("/etc/passwd", fmt.Sprintf("%s:x:%d:%d::%s:/bin/sh", machineUser, machineID, machineID, machineHome))
+	add("/etc/shadow", machineUser+":*:20000:0:99999:7:::") // or sudo takes the account for locked
 	add("/etc/group", fmt.Sprintf("%s:x:%d:", machineUser, machineID))
 	if err := os.MkdirAll("/etc/sudoers.d", 0o750); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ const (
 	machineAddress = "192.168.1.10"
 	machineUser    = "you"
 	machineHome    = "/home/you"
-	machineID      = 1000
+	machineID      = 61234 // nobody's on the machine around it
 
 	frontDir = "/opt/front" // first on the PATH, with the programs that stand in for others
 )
@@ -33,6 +33,12 @@ case "$*" in
 "test ./"*" -run "*) [ $# = 4 ] && exec grep -q "^func Test$4(" "$2"/*_test.go ;;
 esac
 echo "no stand-in for go $*" >&2
+exit 90`},
+	"ssh": {"there is no other machine, and no SSH server on this one", `
+case "$1" in
+alice@192.168.1.10) shift && exec sh -c "$*" ;;
+esac
+echo "no stand-in for ssh $*" >&2
 exit 90`},
 	"scp": {"there is no other machine, and no SSH server on this one", `
 case "$1" in
