@@ -165,6 +165,7 @@ const (
 	initRules    = "acl"
 	initCA       = "ca.crt"
 	initPKI      = "pki"
+	initParts    = "conf.d"
 	oldEnding    = ".old"
 	systemConfig = "/etc/zancudo"
 )

@@ -140,6 +140,20 @@ func TestInitAgain(t *testing.T) {
 	}
 }
 
+// TestInitParts: a directory of further words, which a package brings, is read as before.
+func TestInitParts(t *testing.T) {
+	t.Parallel()
+	w := &workshop{t, t.TempDir()}
+	parts := filepath.Join(w.dir, "broker", "conf.d")
+	if err := os.MkdirAll(parts, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.must(initLine(t, ""))
+	if conf := w.snapshot()["/broker/zancudo.conf"]; !strings.HasSuffix(conf, "\ninclude_dir "+parts+"\n") {
+		t.Errorf("the configuration does not read %s:\n%s", parts, conf)
+	}
+}
+
 // TestInitGoesOn: what stopped it is said, and it goes on when that is gone.
 func TestInitGoesOn(t *testing.T) {
 	t.Parallel()

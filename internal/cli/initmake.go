@@ -225,6 +225,9 @@ func (r *initRun) configText() string {
 		b.WriteString("# Clients show a certificate, whose name is their user name. 'zancudo certs' makes and revokes them.\n")
 		b.WriteString(setting("cafile", pki("ca.crt")) + setting("crlfile", pki("ca.crl")) + "require_certificate true\nuse_identity_as_username true\n")
 	}
+	if info, err := os.Stat(r.path(initParts)); err == nil && info.IsDir() { // a package brings it, and people use it
+		b.WriteString("\n# Further words, in files that end in .conf.\n" + setting("include_dir", r.path(initParts)))
+	}
 	return b.String()
 }
 

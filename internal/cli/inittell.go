@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -100,8 +102,10 @@ func (r *initRun) tell() error {
 	if err != nil {
 		return err
 	}
-	r.warnTaken(network, local)
-	say(out, "\nStart the broker:\n\n  zancudo -c %s\n", quoted(r.path(initConf)))
+	if !r.serving() {
+		r.warnTaken(network, local)
+	}
+	say(out, "\nStart the broker:\n\n  %s\n", r.startLine())
 	topic := quoted(r.user + "/hello")
 	both := func(title string, e *entry, host, files string) {
 		flags := r.client(e, host, files)
@@ -120,6 +124,32 @@ func (r *initRun) tell() error {
 		"  zancudo doctor localhost:%d --cafile %s   when something does not work\n",
 		quoted(r.path(initUsers)), quoted(r.pkiDir()), cmp.Or(network, local, &entry{port: r.tlsPort}).port, quoted(r.path(initCA)))
 	return nil
+}
+
+// startLine starts the broker, or again if it runs as a service, with what was made.
+func (r *initRun) startLine() string {
+	if r.isService() {
+		return "systemctl restart zancudo"
+	}
+	return "zancudo -c " + quoted(r.path(initConf))
+}
+
+// isService reports whether what was made is for the service of systemd.
+func (r *initRun) isService() bool {
+	if _, err := os.Stat("/run/systemd/system"); err != nil || r.confDir != systemConfig {
+		return false
+	}
+	// From a package, or from an administrator.
+	return slices.ContainsFunc([]string{"/usr/lib", "/lib", "/etc"}, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, "systemd/system/zancudo.service"))
+		return err == nil
+	})
+}
+
+// serving reports whether the service runs: the ports are its own. Its runtime directory is there as long.
+func (r *initRun) serving() bool {
+	_, err := os.Stat("/run/zancudo")
+	return err == nil && r.isService()
 }
 
 // tellOthers says how other machines reach the broker, by name and by address.
