@@ -1,11 +1,12 @@
 # What a release consists of, in dist/. docs/packages.md tells what needs what.
-.PHONY: help deb dist reproducible clean
+.PHONY: help deb dist reproducible clean machine-test
 
 help:
 	@echo 'make deb            dist/*.deb for this kind of machine'
 	@echo 'make dist           everything: archives and packages for all systems, SBOMs, SHA256SUMS'
 	@echo 'make reproducible   makes everything twice and compares'
 	@echo 'make clean          removes dist/'
+	@echo 'make machine-test   installs the packages on a Debian in an emulator, and cuts its power; needs root and half an hour'
 
 deb:
 	packaging/dist.sh deb
@@ -18,3 +19,6 @@ reproducible:
 
 clean:
 	rm -rf dist
+
+machine-test:
+	ZANCUDO_MACHINE=1 go test -count=1 -v -timeout=150m -parallel=1 ./test/machine
