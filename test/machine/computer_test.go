@@ -145,7 +145,8 @@ func (c *computer) boot() {
 		"-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "512", "-machine", "q35",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", filepath.Join(c.files, "vmlinuz"), "-initrd", filepath.Join(c.files, "initrd"),
-		"-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet loglevel=4 mitigations=off systemd.journald.forward_to_console=1",
+		"-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet loglevel=4 mitigations=off modules_load=virtio_net "+
+			"systemd.default_timeout_start_sec=600 systemd.journald.forward_to_console=1", // the emulator is slow, and the host busy
 		"-serial", "file:"+filepath.Join(c.dir, "console"),
 		"-blockdev", "driver=file,node-name=file,filename="+c.disk.copied,
 		"-blockdev", "driver=raw,node-name=raw,file=file",
@@ -255,7 +256,8 @@ func (c *computer) shell() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	// A connection that came too early is tried again ever more rarely; a new one is faster.
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	hello := make([]byte, 6)
 	if _, err = io.WriteString(conn, "export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8; echo hello\n"); err == nil {
 		_, err = io.ReadFull(conn, hello)
@@ -266,6 +268,7 @@ func (c *computer) shell() (net.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	return conn, nil
 }
 

@@ -52,7 +52,7 @@ func TestMigration(t *testing.T) {
 
 	out := c.run("apt-get -q install -y " + strings.Join(zancudo, " "))
 	c.replaced(t, "zancudo-mosquitto", out)
-	c.note("Zancudo is in the place of Mosquitto: %s", strings.TrimSpace(c.run("journalctl -u mosquitto -b -o cat --no-pager | grep -i import | tail -n 1")))
+	c.note("Zancudo is in the place of Mosquitto: %s", strings.TrimSpace(c.run("grep -i import /var/log/mosquitto/mosquitto.log | tail -n 1")))
 	c.compare(t, "Zancudo", before)
 	heard := c.must(t, "bob", "mosquitto_sub", "-i", "bob-1", "-c", "-q", "1", "-t", "plant/#", "-v", "-W", "30")
 	got := slices.DeleteFunc(strings.Split(strings.TrimSpace(heard), "\n"), func(line string) bool { return !strings.HasPrefix(line, "plant/count ") })
