@@ -143,6 +143,10 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		return append(b, "Listening on port "+port+" of this machine only, open to every program on it; to open it to the network, write the lines "+
 			"'listener "+port+"' and 'allow_anonymous true' into a file and start with '-c FILE'."...)
 	case msgAnonymous:
+		if host, _, err := net.SplitHostPort(a.text("listener")); err == nil && net.ParseIP(host).IsLoopback() {
+			return append(appendPlace(append(b, "Every program of this machine may use "...), a),
+				" (allow_anonymous true), which is not open to the network; 'zancudo init' sets up users, TLS and a listener that is."...)
+		}
 		return append(appendPlace(append(b, "Everybody who can reach it may use "...), a), " (allow_anonymous true)."...)
 	case msgPaused:
 		b = appendText(append(appendPlace(append(b, "No connection is accepted on "...), a), ": "...), a.text("err"))
