@@ -8,9 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
-	"strings"
-	"text/template"
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -128,54 +125,12 @@ func (m *material) pkcs12(o ExportOptions) ([]byte, error) {
 	return encoder.Encode(m.key, m.cert, []*x509.Certificate{m.authority}, o.Password)
 }
 
-// phoneText is what lies beside the certificates for a phone.
-var phoneText = template.Must(template.New("").Parse(strings.ReplaceAll(`Certificates for an MQTT client
-
-  ca.crt{{.PadCA}}  the authority, by which the client knows the broker
-{{- if .Name}}
-  {{.Name}}.p12  the certificate of "{{.Name}}" and its key, by which the broker knows the
-{{.Blank}}  client; it asks for the password that was shown when this was made
-{{- end}}
-
-In an MQTT app, choose MQTT with TLS (SSL), and these files as "CA certificate"
-{{- if .Name}} and
-"client certificate"{{end}}. Or install them in the phone:
-
-  Android     Settings, Security, Encryption & credentials, Install a certificate:
-              ca.crt as a CA certificate{{if .Name}}, {{.Name}}.p12 as a VPN & app user certificate{{end}}
-  iPhone      open {{if .Name}}both files{{else}}ca.crt{{end}} from Files, install under Settings, General, VPN & Device
-              Management, and trust the authority under Settings, General, About,
-              Certificate Trust Settings
-{{if .Names}}
-The broker is at port {{.Port}} of one of
-{{range .Names}}
-  {{.}}
-{{- end}}
-{{end}}
-{{- if .Name}}
-Whoever has the .p12 file and its password is "{{.Name}}" to the broker. If the phone is
-lost, say on the broker's machine:  zancudo certs revoke {{.Name}}
-{{end}}`, "\n", "\r\n")))
-
 func (m *material) zip(o ExportOptions, broker []string) ([]byte, error) {
-	told := struct {
-		Name, PadCA, Blank string
-		Names              []string
-		Port               int
-	}{Port: o.Port}
-	for _, name := range broker {
-		if ip, err := netip.ParseAddr(name); name != "localhost" && (err != nil || !ip.IsLoopback() && !ip.IsLinkLocalUnicast()) {
-			told.Names = append(told.Names, name)
-		}
-	}
 	files := []struct {
 		name string
 		text []byte
 	}{{name: "ca.crt", text: encodeCertificate(m.authority)}}
 	if m.cert != nil {
-		told.Name = m.name
-		told.PadCA = strings.Repeat(" ", max(0, len(m.name)-len("ca")))
-		told.Blank = strings.Repeat(" ", len(m.name)+len("  .p12"))
 		p12, err := m.pkcs12(ExportOptions{Password: o.Password, Old: true})
 		if err != nil {
 			return nil, err
@@ -185,14 +140,11 @@ func (m *material) zip(o ExportOptions, broker []string) ([]byte, error) {
 			text []byte
 		}{m.name + ".p12", p12})
 	}
-	var text, out bytes.Buffer
-	if err := phoneText.Execute(&text, told); err != nil {
-		return nil, err
-	}
 	files = append(files, struct {
 		name string
 		text []byte
-	}{"README.txt", text.Bytes()})
+	}{"README.txt", phoneText(m.name, broker, o.Port)})
+	var out bytes.Buffer
 	z := zip.NewWriter(&out)
 	for _, f := range files {
 		w, err := z.Create(f.name)
