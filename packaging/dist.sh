@@ -66,7 +66,7 @@ compile() { # compile NAME GOARCH VARIANT: a binary for Linux
 package() { # package FORMAT NAME: both packages of a format
   local name
   export BINARY=$STAGE/linux-$2/zancudo
-  for name in zancudo; do
+  for name in zancudo zancudo-mosquitto; do
     case $1 in
     deb) ARCH=$(debian_name "$2") tool nfpm package -f "packaging/nfpm/$name.yaml" -p deb -t "$DIST/" ;;
     esac

@@ -8,11 +8,17 @@ import (
 	"testing"
 )
 
-const (
-	unit = "systemd/zancudo.service"
-	// exposure is ten times the highest score that systemd-analyze may give.
-	exposure = "20"
-)
+// exposure is ten times the highest score that systemd-analyze may give.
+const exposure = "20"
+
+var units = []struct {
+	name, program string
+	dropIns       []string
+}{
+	{"zancudo.service", "/usr/bin/zancudo", nil},
+	{"zancudo.service", "/usr/bin/zancudo", []string{"low-ports.conf"}},
+	{"mosquitto.service", "/usr/sbin/mosquitto", nil},
+}
 
 // needSystemd skips a test where there is no systemd-analyze.
 func needSystemd(t *testing.T) {
@@ -36,54 +42,61 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// installed writes the unit as it would be with the program in a directory of
-// the test, with the drop-ins that are given, and returns the path.
-func installed(t *testing.T, dropIns ...string) string {
+// installed writes a unit as it would be with the program in a directory of the
+// test, with the drop-ins that are given, and returns the path.
+func installed(t *testing.T, unit, program string, dropIns []string) string {
 	t.Helper()
 	dir := t.TempDir()
-	program := filepath.Join(dir, "zancudo")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
+	ours := filepath.Join(dir, filepath.Base(program))
+	if err := os.WriteFile(ours, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	text := read(t, unit)
-	if !strings.Contains(text, "ExecStart=/usr/bin/zancudo ") {
-		t.Fatalf("%s does not start /usr/bin/zancudo", unit)
+	text := read(t, filepath.Join("systemd", unit))
+	if !strings.Contains(text, "ExecStart="+program+" ") {
+		t.Fatalf("%s does not start %s", unit, program)
 	}
 	parts := []string{text}
 	for _, name := range dropIns {
-		parts = append(parts, read(t, name))
+		parts = append(parts, read(t, filepath.Join("systemd", name)))
 	}
-	path := filepath.Join(dir, "zancudo.service")
-	text = strings.ReplaceAll(strings.Join(parts, "\n"), "/usr/bin/zancudo", program)
+	path := filepath.Join(dir, unit)
+	text = strings.ReplaceAll(strings.Join(parts, "\n"), program, ours)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-func TestUnit(t *testing.T) {
+func TestUnits(t *testing.T) {
 	t.Parallel()
 	needSystemd(t)
-	for name, dropIns := range map[string][]string{
-		"as packaged":           nil,
-		"with ports below 1024": {"systemd/low-ports.conf"},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, u := range units {
+		t.Run(strings.Join(append([]string{u.name}, u.dropIns...), " with "), func(t *testing.T) {
 			t.Parallel()
-			path := installed(t, dropIns...)
-			for _, args := range [][]string{
-				{"verify", "--man=no", path},
-				{"security", "--offline=yes", "--no-pager", "--threshold=" + exposure, path},
-			} {
-				out, err := exec.CommandContext(t.Context(), "systemd-analyze", args...).CombinedOutput()
-				switch {
-				case err != nil:
-					t.Errorf("systemd-analyze %s: %v\n%s", strings.Join(args, " "), err, out)
-				case args[0] == "verify" && len(out) > 0: // it warns with status 0
-					t.Errorf("systemd-analyze verify has something to say:\n%s", out)
-				}
-			}
+			path := installed(t, u.name, u.program, u.dropIns)
+			analyze(t, "verify", "--man=no", path)
+			analyze(t, "security", "--offline=yes", "--no-pager", "--threshold="+exposure, path)
 		})
+	}
+	t.Run("zancudo.socket", func(t *testing.T) {
+		t.Parallel()
+		service := installed(t, "zancudo.service", "/usr/bin/zancudo", nil)
+		path := filepath.Join(filepath.Dir(service), "zancudo.socket") // it looks for the service beside it
+		if err := os.WriteFile(path, []byte(read(t, "systemd/zancudo.socket")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		analyze(t, "verify", "--man=no", path)
+	})
+}
+
+func analyze(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "systemd-analyze", args...).CombinedOutput()
+	switch {
+	case err != nil:
+		t.Errorf("systemd-analyze %s: %v\n%s", strings.Join(args, " "), err, out)
+	case args[0] == "verify" && len(out) > 0: // it warns with status 0
+		t.Errorf("systemd-analyze verify has something to say:\n%s", out)
 	}
 }
 
