@@ -2,7 +2,7 @@
 # Makes what a release consists of, in $DIST (dist/). The same commit gives the same bytes, whatever the directory, the user
 # and the time zone: nothing below may depend on them.
 #
-#   packaging/dist.sh deb [ARCHITECTURE]   the Debian packages, for this machine or amd64, arm64, armv7, armv6, 386, riscv64
+#   packaging/dist.sh deb [ARCHITECTURE]   the Debian packages, for this machine or amd64, arm64, arm7, arm6, 386, riscv64
 #   packaging/dist.sh all                  archives, packages, SBOMs and checksums, for all systems
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,17 +10,18 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C TZ=UTC GOTOOLCHAIN=${GOTOOLCHAIN:-local}
 umask 022
 
-# Without a tag a version sorts before the first release, and later commits after earlier ones.
-commit_time=$(git log -1 --format=%ct)
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$commit_time}
-untagged="0.1.0~$(date -u -d "@$commit_time" +%Y%m%d%H%M%S).$(git rev-parse --short=9 HEAD)"
-VERSION=${VERSION:-$(git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null || echo "v$untagged")}
+# Who has no git says which version and time it is. Without a tag a version sorts before the first release, and those of
+# later commits after those of earlier ones.
+untagged() { echo "0.1.0~$(date -u -d "@$(git log -1 --format=%ct)" +%Y%m%d%H%M%S).$(git rev-parse --short=9 HEAD)"; }
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+VERSION=${VERSION:-$(git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null || untagged)}
 VERSION=${VERSION#v}
 DIST=$(realpath -m "${DIST:-dist}")
-export VERSION DIST STAGE=$DIST/stage
+export SOURCE_DATE_EPOCH VERSION DIST STAGE=$DIST/stage
 
-# name, GOOS, GOARCH, its variant, and what Debian and RPM call it
-linux=('amd64 amd64 GOAMD64=v1' 'arm64 arm64 GOARM64=v8.0' 'armv7 arm GOARM=7' 'armv6 arm GOARM=6' '386 386 GO386=sse2' 'riscv64 riscv64 GORISCV64=rva20u64')
+# what nfpm calls it, GOARCH, and the least that a processor must be able to do
+linux=('amd64 amd64 GOAMD64=v1' 'arm64 arm64 GOARM64=v8.0' 'arm7 arm GOARM=7' 'arm6 arm GOARM=6' '386 386 GO386=sse2'
+  'riscv64 riscv64 GORISCV64=rva20u64')
 others=('darwin amd64 GOAMD64=v1' 'darwin arm64 GOARM64=v8.0' 'windows amd64 GOAMD64=v1')
 
 tool() { go tool -modfile=tools/packages/go.mod "$@"; }
@@ -57,20 +58,68 @@ END
   done
 }
 
-debian_name() { case $1 in armv7) echo armhf ;; armv6) echo armel ;; 386) echo i386 ;; *) echo "$1" ;; esac; }
-
-compile() { # compile NAME GOARCH VARIANT: a binary for Linux
+compile() { # compile NAME GOARCH VARIANT: the program for Linux
   build "$STAGE/linux-$1/zancudo" GOOS=linux GOARCH="$2" "$3"
 }
 
-package() { # package FORMAT NAME: both packages of a format
-  local name
-  export BINARY=$STAGE/linux-$2/zancudo
-  for name in zancudo zancudo-mosquitto; do
-    case $1 in
-    deb) ARCH=$(debian_name "$2") tool nfpm package -f "packaging/nfpm/$name.yaml" -p deb -t "$DIST/" ;;
-    esac
+deb() { # deb NAME: the package for Debian
+  export ARCH=$1 BINARY=$STAGE/linux-$1/zancudo
+  local target=$DIST/
+  # Debian's armhf is ARMv7; that of Raspberry Pi OS, on the first models and the Zero, is ARMv6.
+  [ "$1" != arm6 ] || target=$DIST/zancudo_$VERSION-1_armhf-armv6.deb
+  tool nfpm package -f packaging/nfpm/zancudo.yaml -p deb -t "$target"
+}
+
+rpm() { # rpm NAME: the package for Fedora and its kin
+  export ARCH=$1 BINARY=$STAGE/linux-$1/zancudo
+  tool nfpm package -f packaging/nfpm/zancudo.yaml -p rpm -t "$DIST/"
+}
+
+mosquitto() { # the package of links, the same for all architectures
+  tool nfpm package -f packaging/nfpm/zancudo-mosquitto.yaml -p deb -t "$DIST/"
+}
+
+parts() { # parts BINARY NAME: the list of the modules in a program (SBOM)
+  tool cyclonedx-gomod bin -json -noserial -notimestamp -version "v$VERSION" -output "$DIST/$2.cdx.json" "$1"
+}
+
+archive() { # archive BINARY NAME: the program and what belongs to it, to be unpacked anywhere
+  local dir=$STAGE/archive/$2
+  mkdir -p "$dir"
+  cp "$1" LICENSE NOTICE README.md CHANGELOG.md "$dir/"
+  cp -R "$STAGE/man" "$STAGE/completion" "$dir/"
+  case $2 in
+  *_linux_*) cp -R packaging/systemd packaging/zancudo.conf "$dir/" ;;
+  *_windows_*) rm -r "$dir/man" "$dir/completion" ;;
+  esac
+  find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+  case $2 in
+  *_windows_*) (cd "$STAGE/archive" && rm -f "$DIST/$2.zip" && find "$2" -type f | sort | zip -9 -q -X -D "$DIST/$2.zip" -@) ;;
+  *) tar -C "$STAGE/archive" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=go-w --format=ustar -c "$2" |
+    gzip -9n >"$DIST/$2.tar.gz" ;;
+  esac
+}
+
+all() {
+  local row name os arch variant binary
+  for row in "${linux[@]}"; do
+    read -r name arch variant <<<"$row"
+    compile "$name" "$arch" "$variant"
+    deb "$name"
+    rpm "$name"
+    archive "$STAGE/linux-$name/zancudo" "zancudo_${VERSION}_linux_$name"
+    parts "$STAGE/linux-$name/zancudo" "zancudo_${VERSION}_linux_$name"
   done
+  mosquitto
+  for row in "${others[@]}"; do
+    read -r os arch variant <<<"$row"
+    binary=$STAGE/$os-$arch/zancudo
+    [ "$os" != windows ] || binary=$binary.exe
+    build "$binary" GOOS="$os" GOARCH="$arch" "$variant"
+    archive "$binary" "zancudo_${VERSION}_${os}_$arch"
+    parts "$binary" "zancudo_${VERSION}_${os}_$arch"
+  done
+  (cd "$DIST" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\n' | sort | xargs sha256sum >SHA256SUMS)
 }
 
 find_linux() { # the row of a name
@@ -83,12 +132,18 @@ find_linux() { # the row of a name
 case ${1:-} in
 deb)
   name=${2:-$(go env GOARCH)}
-  [ "$name" != arm ] || name=armv7
+  [ "$name" != arm ] || name=arm7
   row=$(find_linux "$name")
   common
   # shellcheck disable=SC2086 # three words
   compile $row
-  package deb "$name"
+  deb "$name"
+  mosquitto
+  ;;
+all)
+  rm -rf "$DIST"
+  common
+  all
   ;;
 *)
   sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
