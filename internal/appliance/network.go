@@ -128,7 +128,6 @@ type ethernet struct {
 	Match     *match     `yaml:"match,omitempty"`
 	DHCP4     bool       `yaml:"dhcp4"`
 	DHCP6     bool       `yaml:"dhcp6"`
-	Optional  bool       `yaml:"optional"` // so that a start without a cable does not wait
 	Addresses []string   `yaml:"addresses"`
 	Routes    []route    `yaml:"routes,omitempty"`
 	Resolvers *resolvers `yaml:"nameservers,omitempty"`
@@ -150,7 +149,7 @@ type resolvers struct {
 
 // network is the configuration of the network.
 func (o *Options) network() netplan {
-	e := ethernet{Addresses: []string{o.Address.String()}, Optional: true}
+	e := ethernet{Addresses: []string{o.Address.String()}}
 	name := "lan"
 	if mac, err := net.ParseMAC(o.Interface); err == nil {
 		e.Match = &match{MAC: mac.String()}
