@@ -103,13 +103,25 @@ func (a *adopting) makeWay(id string) bool {
 	if cl == nil || !a.state.Replace {
 		return cl == nil
 	}
-	cl.mu.Lock()
-	cl.session.Will = nil // the client has not gone
-	left := cl.end()
-	cl.mu.Unlock()
-	left.replaced = true
-	b.bury(cl, nil, left)
+	if left := cl.yield(); left != nil {
+		b.bury(cl, nil, left)
+	}
+	<-cl.ended
 	return true
+}
+
+// yield ends the session without its will, since the client has not gone; nil: it
+// has ended already.
+func (cl *client) yield() *remains {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.over() {
+		return nil
+	}
+	cl.session.Will = nil
+	left := cl.end()
+	left.replaced = true
+	return left
 }
 
 // session stores what a session has, and notes the session itself.

@@ -31,8 +31,9 @@ func (b *Broker) attach(c *conn, fresh *client, p *packet.Connect, ack *packet.C
 		if left != nil {
 			b.bury(cl, old, left)
 		}
-		if !attached {
-			continue // the session that was here has ended: look again
+		if !attached { // the session that was here has ended: look again when nothing is left of it
+			<-cl.ended
+			continue
 		}
 		b.dismiss(old)
 		cl.awaitStore()
@@ -117,7 +118,7 @@ func (cl *client) hearOut() {
 func (cl *client) meet(c *conn, user string, p *packet.Connect, ack *packet.Connack) (old *conn, attached bool, left *remains) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if cl.gone {
+	if cl.over() {
 		return nil, false, nil
 	}
 	if cl.met && (p.CleanStart || cl.conn != nil && cl.session.Expiry() == 0) { // [MQTT-3.1.2-4]
@@ -197,7 +198,7 @@ func (cl *client) end() *remains {
 		left.finished, left.bodies = cl.session.TakeEnded(), cl.session.Bodies()
 		left.pagedFrom, left.paged = cl.session.Paged()
 	}
-	cl.gone, cl.conn, cl.replay, cl.absence = true, nil, nil, nil
+	cl.ended, cl.conn, cl.replay, cl.absence = make(chan struct{}), nil, nil, nil
 	cl.session.Discard() // a retained message may hold on to its publisher
 	return left
 }
@@ -210,11 +211,6 @@ func (b *Broker) bury(cl *client, old *conn, left *remains) {
 		b.clock.Stop(&left.absence.alarm)
 	}
 	if left.ended {
-		b.mu.Lock()
-		if b.clients[cl.id] == cl {
-			delete(b.clients, cl.id)
-		}
-		b.mu.Unlock()
 		for _, sub := range left.subscriptions {
 			b.index.replace(cl, sub, nil)
 		}
@@ -226,6 +222,10 @@ func (b *Broker) bury(cl *client, old *conn, left *remains) {
 	}
 	if left.ended {
 		b.erase(cl, left)
+		b.mu.Lock()
+		delete(b.clients, cl.id)
+		b.mu.Unlock()
+		close(cl.ended)
 	}
 }
 

@@ -24,9 +24,9 @@ type client struct {
 
 	mu      sync.Mutex // guards what follows, and conn.out
 	session *session.Session
-	conn    *conn // nil: absent
-	met     bool  // it has been connected
-	gone    bool  // the session has ended
+	conn    *conn         // nil: absent
+	met     bool          // it has been connected
+	ended   chan struct{} // nil: the session goes on; closed when the store has nothing of it any more
 	replay  []*replay
 	absence *absence      // nil while connected
 	since   time.Time     // when it was disconnected
@@ -35,6 +35,9 @@ type client struct {
 	owing   []Fact        // what the store has refused and must have before the client goes on
 	storing chan struct{} // closed when the store has what the connection has taken; nil: it has
 }
+
+// over reports whether the session has ended; the client is locked.
+func (cl *client) over() bool { return cl.ended != nil }
 
 // Client is a read-only view of a client.
 type Client client
@@ -169,7 +172,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, retained bool) (session.Outcome, *conn) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if cl.gone {
+	if cl.over() {
 		return session.Absent, nil
 	}
 	c := cl.conn

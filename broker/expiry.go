@@ -147,7 +147,7 @@ func (cl *client) due(t time.Time) (left *remains, away *absence) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	away = cl.absence
-	if cl.gone || away == nil {
+	if cl.over() || away == nil {
 		return nil, nil
 	}
 	if !away.endAt.IsZero() && !t.Before(away.endAt) {

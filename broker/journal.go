@@ -249,14 +249,14 @@ func (o *obligation) settle(s *scratch, j *journal, stored bool) *conn {
 			j.unref(o.Body)
 		}
 		cl.session.Fail(o.Number)
-	case cl.gone:
+	case cl.over():
 		s.batch.forgetQueued(j, cl.sid, []session.Ended{{Number: o.Number, Body: o.Body}})
 		return nil
 	default:
 		cl.session.Settle(o.Number, o.Body)
 	}
 	c := cl.conn
-	if c == nil || cl.gone {
+	if c == nil || cl.over() {
 		return nil
 	}
 	c.feed()

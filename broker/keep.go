@@ -50,7 +50,7 @@ func (cl *client) save() error {
 		}
 		err = cl.broker.append(d.facts, d.durability)
 		cl.mu.Lock()
-		gone, same := cl.gone, cl.epoch == d.epoch
+		gone, same := cl.over(), cl.epoch == d.epoch
 		if err != nil {
 			cl.owing, cl.stale = append(d.owing, cl.owing...), true
 		}
@@ -78,7 +78,7 @@ type draft struct {
 func (cl *client) draft() (*draft, error) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if cl.gone {
+	if cl.over() {
 		return nil, nil
 	}
 	d := &draft{batch: batch{durability: Eventually}, epoch: cl.epoch}
@@ -119,7 +119,7 @@ func (cl *client) eraseIfGone() {
 		return
 	}
 	cl.mu.Lock()
-	gone := cl.gone
+	gone := cl.over()
 	cl.mu.Unlock()
 	if gone {
 		cl.broker.erase(cl, &remains{})

@@ -450,6 +450,25 @@ func TestCleanStartRemovesFacts(t *testing.T) {
 	})
 }
 
+// A client is not told that it has no session before the store has forgotten the
+// one that ended when it left.
+func TestEndedSessionIsForgottenFirst(t *testing.T) {
+	atStation(t, broker.Options{}, func(s *station) {
+		s.subscriber(lasting, "a qos=1").Close()
+		sub := s.connect("v5 id=sub session-expiry=0", " present")
+		release := s.store.hold()
+		sub.Close()
+		synctest.Wait()
+		again := s.dial()
+		again.SendText("CONNECT " + resuming)
+		again.Silent()
+		release()
+		again.Expect("CONNACK ...")
+		s.wantFacts('u', 0)
+		s.wantFacts('s', 1)
+	})
+}
+
 // A body that several sessions need is stored once, and leaves with the last.
 func TestSharedBody(t *testing.T) {
 	atStation(t, broker.Options{}, func(s *station) {

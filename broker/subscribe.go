@@ -196,7 +196,7 @@ func (c *conn) subscribe(w wish) (sub, old *session.Subscription, err error) {
 func (cl *client) subscribed(sub *session.Subscription) bool {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	return !cl.gone && cl.session.Subscribed(sub)
+	return !cl.over() && cl.session.Subscribed(sub)
 }
 
 // handleUnsubscribe takes an UNSUBSCRIBE. What is under way is still delivered
