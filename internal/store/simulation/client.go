@@ -28,7 +28,7 @@ type client struct {
 	flights  []*flight       // to the broker, in order
 	receives map[uint16]bool // QoS 2 from the broker, until PUBREL
 	withheld []packet.Packet // acknowledgements, in order
-	awake    bool            // withholds nothing any more
+	awake    bool            // withholds nothing any more, and reads at once
 }
 
 // flight is a message of QoS 1 or 2 on its way to the broker.
@@ -184,7 +184,9 @@ func (c *client) read(l *line, v packet.Version) {
 	r := packet.NewReader(l.net, v)
 	random := rand.New(rand.NewPCG(uint64(c.lazy), 3))
 	for {
-		time.Sleep(l.pause)
+		if !c.wideAwake() {
+			time.Sleep(l.pause)
+		}
 		p, err := r.Next()
 		if err != nil {
 			return
@@ -197,6 +199,12 @@ func (c *client) read(l *line, v packet.Version) {
 			c.answer(l, answer, random.IntN(100) < c.lazy)
 		}
 	}
+}
+
+func (c *client) wideAwake() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.awake
 }
 
 // take notes a packet of the broker and returns the answer to it.

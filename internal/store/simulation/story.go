@@ -20,7 +20,7 @@ type Options struct {
 	Open     Opener                                        // nil is OpenStore
 	SlowSync time.Duration                                 // syncs of the log take up to so long; 0 is one of some times
 	End      func(w *World, r *rand.Rand, phase int) error // of a phase; nil is a power failure, or a stop
-	Drain    time.Duration                                 // how long they take what there is at the end; 0 is 4 minutes, in which all wills are due
+	Drain    time.Duration                                 // how long they take what there is at the end, and then that nothing happens; 0 is 4 minutes, in which all wills are due
 }
 
 // Opener opens the store of a broker on a disk.
@@ -51,7 +51,7 @@ func Run(o Options) (*history.Report, error) {
 	if err := w.start(); err != nil {
 		return nil, err
 	}
-	t := &story{world: w, acting: make(chan struct{}), leaving: make(chan struct{})}
+	t := &story{world: w, acting: make(chan struct{}), settled: make(chan struct{}), leaving: make(chan struct{})}
 	t.cast(r)
 	for phase := range o.Phases {
 		if err := o.End(w, r, phase); err != nil {
@@ -68,6 +68,13 @@ func Run(o Options) (*history.Report, error) {
 	time.Sleep(time.Second)
 	close(t.acting)
 	time.Sleep(o.Drain)
+	close(t.settled)
+	for range 10 { // until nothing happens any more, however slow the machine is
+		before := w.Log.Len()
+		if time.Sleep(o.Drain); w.Log.Len() == before {
+			break
+		}
+	}
 	t.readRetained()
 	report := w.Log.Check(history.Options{})
 	close(t.leaving)
@@ -93,6 +100,7 @@ type story struct {
 	clients []*client
 	all     sync.WaitGroup
 	acting  chan struct{} // closed when they only take what there is
+	settled chan struct{} // closed when who is away stays away
 	leaving chan struct{} // closed when they go
 }
 
@@ -141,7 +149,7 @@ func (t *story) act(a *actor) {
 		if !c.connected() {
 			select {
 			case <-time.After(a.absence()):
-			case <-t.leaving:
+			case <-t.settled:
 				return
 			}
 			if !t.ending() {
