@@ -70,9 +70,13 @@ func (b *Broker) lookup(id, user string, expiry uint32) (*client, error) {
 	if len(b.clients) >= b.options().MaxSessions {
 		return nil, fmt.Errorf("more than %d sessions: %w", b.options().MaxSessions, packet.QuotaExceeded)
 	}
-	fresh := &client{broker: b, id: id, user: user}
+	lasting := b.journal != nil && expiry > 0
+	if err := b.journal.refuses(now()); lasting && err != nil {
+		return nil, err
+	}
+	fresh := &client{broker: b, id: id, user: user, owing: b.journal.debt(id)}
 	fresh.session = session.New(&b.options().limits)
-	if b.journal != nil && expiry > 0 {
+	if lasting {
 		fresh.sid = b.journal.nextSession()
 		fresh.session.SetDurable()
 	}
@@ -181,8 +185,10 @@ type remains struct {
 	ended         bool
 	replaced      bool // by that of a client that wanted to begin anew
 	stale         bool // the client counts on it that nothing is left in the store
+	unborn        bool // nothing of it was stored
 
-	// Of a durable session: what the store has of it.
+	// Of a durable session: what the store has of it, and what it should have.
+	owing     []Fact
 	finished  []session.Ended
 	bodies    []uint64
 	pagedFrom uint64 // the first message that only the store has
@@ -192,13 +198,14 @@ type remains struct {
 // end ends the session. The client is locked; bury does the rest.
 func (cl *client) end() *remains {
 	left := &remains{
-		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), absence: cl.absence, ended: true, stale: cl.stale,
+		will: cl.session.Will, subscriptions: cl.session.Subscriptions(), orphans: cl.session.Orphans(), absence: cl.absence,
+		ended: true, stale: cl.stale, owing: cl.owing,
 	}
 	if cl.sid != 0 {
 		left.finished, left.bodies = cl.session.TakeEnded(), cl.session.Bodies()
 		left.pagedFrom, left.paged = cl.session.Paged()
 	}
-	cl.ended, cl.conn, cl.replay, cl.absence = make(chan struct{}), nil, nil, nil
+	cl.ended, cl.conn, cl.replay, cl.absence, cl.owing = make(chan struct{}), nil, nil, nil, nil
 	cl.session.Discard() // a retained message may hold on to its publisher
 	return left
 }

@@ -165,8 +165,12 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 		return err
 	}
 	b.arrived(c)
-	if err := c.saveSession(); err != nil {
-		return err
+	if err := c.client.save(); err != nil {
+		b.options().Logger.Warn("session was not stored", "client", p.ClientID, "err", err)
+		if !ack.SessionPresent || c.client.indebted() {
+			c.turnAway(ack, err)
+			return err
+		}
 	}
 	c.molt = true
 	c.watch(s.now)
@@ -185,23 +189,30 @@ func (c *conn) welcome(s *scratch, x *exchange, data []byte) error {
 	return c.reviewLate()
 }
 
-// saveSession stores that the client is connected. One that cannot go on before
-// the store has taken something is not welcome until it has.
-func (c *conn) saveSession() error {
-	err := c.client.save()
-	if err == nil {
-		return nil
+// turnAway takes back that the client was welcomed, which it has not been told:
+// the store has not taken a session that is new, or what another owes. The
+// connection is still claimed, so nobody else writes to it.
+func (c *conn) turnAway(ack *packet.Connack, err error) {
+	c.detached.Store(true)
+	if ack.SessionPresent && c.broker.detach(c, false) || !ack.SessionPresent && c.client.vanish(c) {
+		c.sayNo(err)
 	}
-	c.broker.options().Logger.Warn("session was not stored", "client", c.client.id, "err", err)
-	if !c.client.indebted() {
-		return nil
-	}
-	c.client.mu.Lock()
-	_, buf := c.out.Take()
-	c.client.mu.Unlock()
-	returnBuffer(buf)
 	c.hangUp()
-	return err
+}
+
+// vanish ends a session that has just begun, as if c had never come. It reports
+// whether c was still the client's connection.
+func (cl *client) vanish(c *conn) bool {
+	if !cl.current(c) {
+		return false
+	}
+	cl.session.Will = nil
+	left := cl.end()
+	left.unborn = true
+	cl.mu.Unlock()
+	cl.broker.left(c)
+	cl.broker.bury(cl, nil, left)
+	return true
 }
 
 // connack is the CONNACK of a client that is welcome; SessionPresent is for

@@ -137,8 +137,13 @@ func (c *conn) refuse(err error) {
 		}
 		return
 	}
-	b.stats.Refused.Add(1)
 	c.greet()
+	c.sayNo(err)
+}
+
+// sayNo tells a client with a CONNACK, and the log, why it is not welcome.
+func (c *conn) sayNo(err error) {
+	c.broker.stats.Refused.Add(1)
 	reason := reasonOf(err)
 	c.logRefused(reason, err)
 	switch {

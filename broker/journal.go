@@ -23,13 +23,14 @@ type journal struct {
 	failed  time.Time      // when Append failed last; zero: it worked after that
 	failure error
 	unsaved map[string]struct{} // topics whose retained message was not stored
+	debts   map[string][]Fact   // by client: what is still to be removed of its sessions that have ended
 }
 
 func newJournal(s Store) *journal {
 	if s == nil {
 		return nil
 	}
-	return &journal{store: s, needs: make(map[uint64]int), unsaved: make(map[string]struct{})}
+	return &journal{store: s, needs: make(map[uint64]int), unsaved: make(map[string]struct{}), debts: make(map[string][]Fact)}
 }
 
 // nextSession numbers a session.
@@ -129,8 +130,41 @@ func (b *Broker) append(facts []Fact, d Durability) error {
 		b.options().Logger.Error("storing failed", "err", err)
 	case err == nil && was != nil:
 		b.options().Logger.Info("storing resumed")
+		j.payDebts()
 	}
 	return err
+}
+
+// owe notes what could not be removed of an ended session.
+func (j *journal) owe(id string, facts []Fact) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.debts[id] = append(j.debts[id], facts...)
+}
+
+// debt takes what is still to be removed of the sessions that a client had.
+func (j *journal) debt(id string) []Fact {
+	if j == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	facts := j.debts[id]
+	delete(j.debts, id)
+	return facts
+}
+
+// payDebts removes what could not be removed while the store failed.
+func (j *journal) payDebts() {
+	j.mu.Lock()
+	debts := j.debts
+	j.debts = make(map[string][]Fact)
+	j.mu.Unlock()
+	for id, facts := range debts {
+		if err := j.store.Append(facts, Eventually); err != nil {
+			j.owe(id, facts)
+		}
+	}
 }
 
 // conclude ends the delivery in s: what sessions hold of it becomes facts.

@@ -41,7 +41,7 @@ func (cl *client) misleading() bool {
 // store. It changes while that lasts: then it is stored again.
 func (cl *client) save() error {
 	if cl.sid == 0 {
-		return nil
+		return cl.payDebt()
 	}
 	for {
 		d, err := cl.draft()
@@ -65,6 +65,24 @@ func (cl *client) save() error {
 			return nil
 		}
 	}
+}
+
+// payDebt stores what a client owes whose session is not stored itself.
+func (cl *client) payDebt() error {
+	cl.mu.Lock()
+	owing := cl.owing
+	cl.owing = nil
+	cl.mu.Unlock()
+	if len(owing) == 0 {
+		return nil
+	}
+	err := cl.broker.append(owing, Durable)
+	if err != nil {
+		cl.mu.Lock()
+		cl.owing = append(owing, cl.owing...)
+		cl.mu.Unlock()
+	}
+	return err
 }
 
 // draft is what save has to store.
@@ -129,10 +147,13 @@ func (cl *client) eraseIfGone() {
 // erase removes an ended session from the store. The messages of shares that
 // only the store has go to other members.
 func (b *Broker) erase(cl *client, left *remains) {
-	if cl.sid == 0 {
+	j, w := b.journal, &batch{}
+	if w.facts = left.owing; cl.sid == 0 || left.unborn {
+		if len(w.facts) > 0 {
+			j.owe(cl.id, w.facts)
+		}
 		return
 	}
-	j, w := b.journal, &batch{}
 	for _, e := range left.finished {
 		w.forgetBody(j, e.Body)
 	}
@@ -151,7 +172,8 @@ func (b *Broker) erase(cl *client, left *remains) {
 		d = Durable
 	}
 	if err := b.append(w.facts, d); err != nil {
-		b.options().Logger.Warn("ended session stays in the store", "client", cl.id, "err", err)
+		j.owe(cl.id, w.facts)
+		b.options().Logger.Warn("ended session stays in the store for now", "client", cl.id, "err", err)
 	}
 }
 

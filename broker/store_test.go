@@ -306,6 +306,9 @@ func TestStoreFails(t *testing.T) {
 				step(v5, "PUBLISH 3 r qos=1 retain lost", "PUBACK 3 0x97 ...")
 				step(v3, "PUBLISH 1 a qos=1 lost")
 				step(v3, "PUBLISH 2 a qos=2 lost")
+				step(s.dial(), "CONNECT v5 id=fresh session-expiry=100", "CONNACK 0x97 ...")
+				step(s.dial(), "CONNECT id=fresh", "CONNACK 0x88")
+				step(s.dial(), "CONNECT id=fresh clean", "CONNACK")
 				for _, ok := live.Next(); ok; _, ok = live.Next() { // those that nobody had to store before
 				}
 				step(v3, `PUBLISH a "goes on"`)
@@ -341,6 +344,7 @@ func TestStoreFailsInTheMiddle(t *testing.T) {
 		pub.Expect("DISCONNECT 0x83 ...")
 		refused := s.dial()
 		refused.SendText("CONNECT " + resuming)
+		refused.Expect("CONNACK 0x83 ...")
 		refused.Closed()
 		s.store.fail(nil)
 		sub = s.connect(resuming, " present")
@@ -466,6 +470,30 @@ func TestEndedSessionIsForgottenFirst(t *testing.T) {
 		again.Expect("CONNACK ...")
 		s.wantFacts('u', 0)
 		s.wantFacts('s', 1)
+	})
+}
+
+// A session that cannot be removed, since the store fails, is removed before its
+// client is welcomed without one, or when storing works again.
+func TestEndedSessionIsOwed(t *testing.T) {
+	atStation(t, broker.Options{}, func(s *station) {
+		s.subscriber(lasting, "a qos=2").Close()
+		s.subscriber("id=other", "a qos=2").Close()
+		other := s.connect("v5 id=other session-expiry=0", " present")
+		s.store.fail(packet.QuotaExceeded)
+		other.Close()
+		for _, words := range []string{"clean id=sub", "clean id=other", "v5 clean id=sub session-expiry=1000"} {
+			time.Sleep(2 * time.Second)
+			refused := s.dial()
+			refused.SendText("CONNECT " + words)
+			refused.Expect("CONNACK * ...")
+			refused.Closed()
+		}
+		s.wantFacts('s', 2)
+		s.store.fail(nil)
+		s.connect("clean id=sub", "").Silent()
+		s.wantFacts('s', 0)
+		s.wantFacts('u', 0)
 	})
 }
 

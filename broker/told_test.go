@@ -116,18 +116,20 @@ func TestEndIsStored(t *testing.T) {
 	})
 }
 
-// A session that could not be stored when it began is stored before its first
-// subscription is acknowledged.
+// A session that could not be stored when its client came back is, before a
+// subscription of it is acknowledged.
 func TestSubscriptionIsStoredWithSession(t *testing.T) {
 	atStation(t, broker.Options{}, func(s *station) {
+		s.connect("v5 id=c session-expiry=30", "").Close()
 		s.store.fail(packet.QuotaExceeded)
-		c := s.connect("id=c", "")
+		c := s.connect("v5 id=c session-expiry=1000", " present")
 		s.store.fail(nil)
 		time.Sleep(2 * time.Second)
 		c.SendText("SUBSCRIBE 1 a qos=1")
 		c.Expect("SUBACK 1 1")
 		s.restart()
-		s.connect("id=c", " present")
+		time.Sleep(2 * time.Minute)
+		s.connect("v5 id=c session-expiry=1000", " present")
 	})
 }
 
