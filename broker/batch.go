@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/zancudomq/zancudo/internal/fact"
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -114,6 +116,11 @@ func (w *batch) receive(sid uint64, id uint16) {
 	w.bytes = fact.AppendReceiving(w.bytes)
 	w.add(start, middle)
 	w.mustLast()
+}
+
+// answers reports whether the batch has the answer to a message of QoS 2.
+func (w *batch) answers(id uint16) bool {
+	return slices.ContainsFunc(w.dependents, func(d dependent) bool { return d.kind == packet.PUBREC && d.id == id })
 }
 
 // received adds the fact that the client has released a message of QoS 2.

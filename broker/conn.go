@@ -68,6 +68,7 @@ type conn struct {
 type publisher struct {
 	names  packet.Names
 	routes routes
+	doubts []uint16 // identifiers of messages of QoS 2 that were taken back
 	denied struct { // the lines on what it may not publish
 		since time.Time
 		lines int
@@ -326,8 +327,12 @@ func (c *conn) commitReplies(s *scratch) (err error) {
 // store appends what was collected to the store. If that fails the answers that
 // depend on it are taken back.
 func (c *conn) store(s *scratch) error {
+	doubts := c.clearDoubts(s)
 	wrote := s.batch.dirty()
 	failure := c.broker.record(s)
+	if failure == nil && doubts > 0 {
+		c.publisher.doubts = nil
+	}
 	if wrote && c.client != nil {
 		c.client.eraseIfGone() // its facts may have come after their removal
 	}
@@ -369,6 +374,7 @@ func (c *conn) retract(s *scratch, failure error) (err error) {
 			cl.mu.Lock()
 			cl.session.Forget(d.id)
 			cl.mu.Unlock()
+			c.doubt(d.id)
 		default:
 		}
 		if c.version != packet.V5 {
@@ -382,6 +388,44 @@ func (c *conn) retract(s *scratch, failure error) (err error) {
 	}
 	s.replies = append(s.replies, replies[at:]...)
 	return err
+}
+
+// doubt notes that a message of QoS 2 was taken back, which the store may yet
+// have in spite of its error: after a restart a new message with the same
+// identifier would be taken for a duplicate.
+func (c *conn) doubt(id uint16) {
+	if c.client.sid != 0 && !slices.Contains(c.publisher.doubts, id) {
+		c.publisher.doubts = append(c.publisher.doubts, id)
+	}
+}
+
+// clearDoubts begins the batch with the removal of what there are doubts about,
+// and returns how many that are. It waits for a store that may work.
+func (c *conn) clearDoubts(s *scratch) int {
+	if c.publisher == nil || len(c.publisher.doubts) == 0 || c.broker.journal.refuses(now()) != nil {
+		return 0
+	}
+	s.batch.facts = slices.Insert(s.batch.facts, 0, c.disclaimed()...)
+	s.batch.mustLast()
+	return len(c.publisher.doubts)
+}
+
+// disclaimed are the facts that remove what there are doubts about.
+func (c *conn) disclaimed() []Fact {
+	var w batch
+	for _, id := range c.publisher.doubts {
+		w.received(c.client.sid, id)
+	}
+	return w.facts
+}
+
+// leaveDoubts has the client owe what the connection could not clear.
+func (c *conn) leaveDoubts() {
+	if c.publisher == nil || len(c.publisher.doubts) == 0 || !c.client.current(c) {
+		return
+	}
+	c.client.owing = append(c.client.owing, c.disclaimed()...)
+	c.client.mu.Unlock()
 }
 
 // owe notes what the store must have before the client goes on.

@@ -54,6 +54,7 @@ func (c *conn) finish(err error) {
 		c.hangUp()
 		return
 	}
+	c.leaveDoubts()
 	clean := errors.Is(err, errDisconnected)
 	var reason packet.ReasonCode
 	ours := errors.As(err, &reason) && reason.Failed()

@@ -48,6 +48,7 @@ func (c *conn) handlePublish(s *scratch, p *packet.Publish) error {
 	}
 	from := len(s.replies)
 	c.acknowledge(s, p, code)
+	once = once && (fresh || w.answers(p.PacketID)) // else the store has it
 	if p.QoS > packet.AtMostOnce && !code.Failed() && (once || len(w.facts)+len(w.retained) > before) {
 		kind := packet.PUBACK
 		if p.QoS == packet.ExactlyOnce {

@@ -26,11 +26,12 @@ type gate struct {
 	held chan struct{} // nil: nobody waits
 	slow bool          // Durable calls take a millisecond before and after
 	lost bool          // what is appended Eventually is lost, as in a crash that comes soon
+	late error         // of a Durable call that stores all the same
 }
 
 func (g *gate) Append(facts []broker.Fact, d broker.Durability) error {
 	g.mu.Lock()
-	err, held, slow, lost := g.err, g.held, g.slow && d == broker.Durable, g.lost && d == broker.Eventually
+	err, held, slow, lost, late := g.err, g.held, g.slow && d == broker.Durable, g.lost && d == broker.Eventually, g.late
 	g.mu.Unlock()
 	if held != nil && d == broker.Durable {
 		<-held
@@ -42,7 +43,17 @@ func (g *gate) Append(facts []broker.Fact, d broker.Durability) error {
 		time.Sleep(time.Millisecond)
 		defer time.Sleep(time.Millisecond)
 	}
-	return g.Store.Append(facts, d)
+	if err := g.Store.Append(facts, d); err != nil || d == broker.Eventually {
+		return err
+	}
+	return late
+}
+
+// fumble has Durable calls store and report an error.
+func (g *gate) fumble(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.late = err
 }
 
 func (g *gate) fail(err error) {
@@ -354,6 +365,41 @@ func TestStoreFailsInTheMiddle(t *testing.T) {
 		sub = s.connect(resuming, " present")
 		sub.Expect("PUBREL 1")
 		s.wantFacts('p', 0)
+	})
+}
+
+// A message of QoS 2 that was refused, since the store failed, leaves nothing
+// behind that takes the next one with its identifier for a duplicate, even if the
+// store had it all the same. One that the store had before is not refused.
+func TestRefusedQoS2(t *testing.T) {
+	atStation(t, broker.Options{}, func(s *station) {
+		sub := s.subscriber(lasting, "a qos=0")
+		pub := s.connect("v5 id=pub session-expiry=1000", "")
+		pub.SendText("PUBLISH 1 a qos=2 one")
+		pub.Expect("PUBREC 1")
+		sub.Expect("PUBLISH a one")
+		s.store.fumble(packet.ImplementationSpecificError)
+		pub.SendText("PUBLISH 2 a qos=2 two", "PUBLISH 1 a dup qos=2 one")
+		pub.Expect("PUBREC 2 0x83 ...", "PUBREC 1")
+		s.store.fumble(nil)
+		time.Sleep(2 * time.Second)
+		s.wantFacts('p', 2)
+		pub.SendText("PINGREQ")
+		pub.Expect("PINGRESP")
+		s.wantFacts('p', 1)
+		s.store.fumble(packet.ImplementationSpecificError)
+		pub.SendText("PUBLISH 2 a qos=2 two")
+		pub.Expect("PUBREC 2 0x83 ...")
+		s.store.fumble(nil)
+		pub.Close()
+		s.wantFacts('p', 1)
+		s.restart()
+		sub = s.connect(resuming, " present")
+		pub = s.connect("v5 id=pub session-expiry=1000", " present")
+		pub.SendText("PUBLISH 2 a qos=2 three", "PUBLISH 1 a dup qos=2 one")
+		pub.Expect("PUBREC 2", "PUBREC 1")
+		sub.Expect("PUBLISH a three")
+		sub.Silent()
 	})
 }
 
