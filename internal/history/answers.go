@@ -115,14 +115,15 @@ func (m *model) whyStored(msg *message) string {
 }
 
 // isReplaced reports whether the message needs to be durable only as a retained
-// one, and one that was sent later to the same topic is.
+// one, and one that may have replaced it is, since it was not answered before.
 func (m *model) isReplaced(msg *message) bool {
 	if msg.write == nil || m.mustReach(msg) != nil {
 		return false
 	}
 	writes := m.register(msg.topic).writes
-	for i := len(writes) - 1; i >= 0 && writes[i] != msg.write; i-- {
-		if writes[i].value == "" || m.isDurable(writes[i].value, msg.first) {
+	for _, w := range writes {
+		before := w.acked > 0 && w.acked < msg.first
+		if w != msg.write && !before && (w.value == "" || m.isDurable(w.value, msg.first)) {
 			return true
 		}
 	}

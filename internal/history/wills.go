@@ -72,7 +72,7 @@ func (m *model) leaveWill(c *conn, how kind) {
 		w.crashes-- // this one counts
 	}
 	switch {
-	case c.goodbye > 0 && !c.withWill && how == closed:
+	case c.goodbye > 0 && !c.withWill && how == closed && len(c.awaiting) == 0:
 		w.forbid(m)
 	case c.goodbye > 0 && !c.withWill:
 		w.state = willOpen // nobody knows whether it arrived

@@ -75,7 +75,7 @@ func failing(fault storetest.Fault) func(*simulation.World, *rand.Rand, int) err
 		w.Disk().Fail(fault)
 		<-time.After(time.Second)
 		w.Disk().Fail(storetest.Fault{})
-		if err := w.Recovered(5 * time.Second); err != nil {
+		if err := w.Recovered(30 * time.Second); err != nil {
 			return fmt.Errorf("it has not recovered from %+v: %w", fault, err)
 		}
 		<-time.After(2 * time.Second) // with the broker that has seen it
