@@ -132,10 +132,11 @@ func TestSignals(t *testing.T) {
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	port := proctest.FreePort(t)
-	broker(t, "-p", port)
+	first := broker(t, "-p", port)
 	status, stdout, stderr := run(t, zancudo, "-q", "-p", port)
-	want := fmt.Sprintf("Error: Address already in use: port %s of 127.0.0.1. Stop the program that listens there, perhaps another broker, "+
-		"or choose another port, with -p or in the configuration.\n", port)
+	pid := first.cmd.Process.Pid
+	want := fmt.Sprintf("Error: Address already in use: port %s of 127.0.0.1. zancudo version devel listens there, process %d (zancudo). "+
+		"Stop it, with 'kill %d', or choose another port, with -p or in the configuration.\n", port, pid, pid)
 	if status != 1 || stdout != "" || stderr != want {
 		t.Errorf("status %d, stdout %q, stderr\n%swant\n%s", status, stdout, stderr, want)
 	}

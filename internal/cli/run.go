@@ -52,6 +52,9 @@ func runBroker(ctx context.Context, env Env, args []string) int {
 			KeyLogFile: o.keyLog,
 		})
 	}
+	if err != nil && process != nil {
+		process.Failed(err)
+	}
 	return reportRun(env, err)
 }
 

@@ -27,6 +27,7 @@ func TestRunErrors(t *testing.T) {
 	}
 	const (
 		usage  = "\n\nUse '%s --help' to see usage.\n"
+		holder = "This process itself listens there: " // on Linux, which tells
 		number = " -p takes a number from 1 to 65535." + usage
 	)
 	for _, tt := range []struct {
@@ -51,8 +52,8 @@ func TestRunErrors(t *testing.T) {
 		{"mosquitto.conf", 3, "Error: Unknown option 'mosquitto.conf'." + usage},
 		{"--tls-keylog", 3, "Error: --tls-keylog argument given, but no file specified." + usage},
 		{strings.Repeat("-p 1 ", 11), 3, "Error: Only 10 ports can be specified. Write 'listener' lines into a file and name it with -c." + usage},
-		{"-q -p " + port, 1, "Error: Address already in use: port " + port + " of 127.0.0.1. " +
-			"Stop the program that listens there, perhaps another broker, or choose another port, with -p or in the configuration.\n"},
+		{"-q -p " + port, 1, "Error: Address already in use: port " + port + " of 127.0.0.1. " + holder +
+			"choose another port, with -p or in the configuration.\n"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			t.Parallel()

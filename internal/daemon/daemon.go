@@ -113,6 +113,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer closeKeyLog()
 	if err := d.start(ctx); err != nil {
+		if o.logsElsewhere() {
+			d.logger.Error("broker not started", "err", err)
+		}
 		return err
 	}
 	if process.own { // signals are for a process as a whole

@@ -61,6 +61,13 @@ func (o *Options) openLog() (*logs.Log, error) {
 	return nil, err
 }
 
+// logsElsewhere reports whether the log goes where what is printed does not, so
+// that who looks for the cause of a failed start looks there.
+func (o *Options) logsElsewhere() bool {
+	d := &o.Config.Log.Dests
+	return !d.None && (d.File != "" || d.Syslog || d.Journal)
+}
+
 // trace is what the broker shall tell of packets.
 func trace(c *config.Config, log *logs.Log) *broker.Trace {
 	if c.Log.Types&config.LogDebug == 0 {

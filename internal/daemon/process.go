@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/config"
@@ -116,6 +118,14 @@ func (p *Process) reloaded(c *config.Config, logger *slog.Logger) {
 func (p *Process) stopping(logger *slog.Logger) {
 	tell(logger, p.manager.Stopping())
 	tell(logger, p.manager.ExtendTimeout(2*shutdownLimit))
+}
+
+// Failed tells the manager why the program ends, so that its status says more
+// than an exit code. What is printed is not its business.
+func (p *Process) Failed(err error) {
+	var number syscall.Errno
+	_ = errors.As(err, &number)                    // most are not of the system
+	_ = p.manager.Failed(err.Error(), int(number)) // the same is printed
 }
 
 // leave ends what was begun.

@@ -22,7 +22,7 @@ func (d *daemon) openSockets(ctx context.Context, c *config.Config, l *config.Li
 	o.Proxy.Rejected = rejected(d.logger)
 	sockets, err := listen.Open(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nameHolder(ctx, err)
 	}
 	for i := range sockets {
 		if s != nil {

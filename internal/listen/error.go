@@ -13,6 +13,7 @@ type Error struct {
 	Port      int
 	Interface string // empty: all
 	Path      string // of a unix socket; empty: it is one of TCP
+	Holder    Holder // who has the address, of an error that wraps EADDRINUSE
 	Err       error
 }
 
@@ -27,7 +28,11 @@ var (
 )
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s: %s. %s", e.what(), e.where(), e.remedy())
+	text := fmt.Sprintf("%s: %s. ", e.what(), e.where())
+	if holder := e.Holder.String(); holder != "" {
+		text += holder + " "
+	}
+	return text + e.remedy()
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -86,7 +91,7 @@ func (e *Error) remedy() string {
 	_, unknown := errors.AsType[*net.DNSError](e.Err)
 	switch {
 	case e.is(syscall.EADDRINUSE):
-		return "Stop the program that listens there, perhaps another broker, or choose another port, with -p or in the configuration."
+		return e.Holder.remedy()
 	case e.denied() && e.Port < 1024:
 		return "Ports below 1024 are for the administrator: choose another, with -p or in the configuration, or give the program the capability CAP_NET_BIND_SERVICE."
 	case e.is(errNotOnInterface):

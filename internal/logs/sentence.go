@@ -45,6 +45,7 @@ const (
 	msgAnonymous     = "open to everybody"
 	msgCapacity      = "open files limited"
 	msgRunning       = "broker running"
+	msgNotStarted    = "broker not started"
 	msgSignal        = "signal passed over"
 	msgTerminating   = "broker terminating"
 	msgRejected      = "connection rejected"
@@ -89,6 +90,8 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 		b = appendText(append(b, "Denied PUBLISH from "...), a.text("client"))
 		b = appendText(append(appendPublish(append(b, ' '), a), ": "...), a.text("err"))
 		return append(b, '.')
+	case msgNotStarted:
+		return appendText(b, strings.ReplaceAll(a.text("err"), "\n", " "))
 	case msgForbidden, msgWouldForbid:
 		return appendForbidden(b, message, a)
 	case msgForbiddenMany:

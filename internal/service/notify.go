@@ -55,6 +55,16 @@ func (n *Notifier) Stopping() error { return n.send("STOPPING=1") }
 // Status is a line for people.
 func (n *Notifier) Status(status string) error { return n.send("STATUS=" + line(status)) }
 
+// Failed says why the program ends. The number of an error of the system is among
+// what the manager shows; zero: it is not such an error.
+func (n *Notifier) Failed(status string, number int) error {
+	lines := []string{"STATUS=" + line(status)}
+	if number > 0 {
+		lines = append(lines, fmt.Sprintf("ERRNO=%d", number))
+	}
+	return n.send(lines...)
+}
+
 // MainPID says which process is the service, if not the one that was started.
 func (n *Notifier) MainPID(pid int) error { return n.send(fmt.Sprintf("MAINPID=%d", pid)) }
 
@@ -94,8 +104,16 @@ func (n *Notifier) Watch(ctx context.Context, alive func(context.Context) error,
 	}
 }
 
-// line is a status without line ends, which would begin another variable.
-func line(s string) string { return strings.Join(strings.FieldsFunc(s, isLineEnd), " ") }
+// maxStatus is how long a status may be, in bytes: a manager passes over a message
+// of more than 4096.
+const maxStatus = 2048
+
+// line is a status without line ends, which would begin another variable, and
+// with nothing that a manager would refuse.
+func line(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, isLineEnd), " ")
+	return strings.ToValidUTF8(s[:min(len(s), maxStatus)], "")
+}
 
 func isLineEnd(r rune) bool { return r == '\n' || r == '\r' }
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,7 +39,7 @@ func manage(t *testing.T, name string) *manager {
 func (m *manager) next() string {
 	m.t.Helper()
 	m.SetReadDeadline(time.Now().Add(patience))
-	b := make([]byte, 1000)
+	b := make([]byte, 4096)
 	n, err := m.Read(b)
 	if err != nil {
 		m.t.Fatal(err)
@@ -63,6 +64,9 @@ func TestNotify(t *testing.T) {
 		}{
 			{func() error { return n.Ready("Serving\r\non 1883") }, "READY=1\nSTATUS=Serving on 1883"},
 			{n.Stopping, "STOPPING=1"},
+			{func() error { return n.Failed("a cause\nin two lines", 0) }, "STATUS=a cause in two lines"},
+			{func() error { return n.Failed(strings.Repeat("ß", maxStatus), 98) }, "STATUS=" + strings.Repeat("ß", maxStatus/2) + "\nERRNO=98"},
+			{func() error { return n.Failed("a"+strings.Repeat("ß", maxStatus), 0) }, "STATUS=a" + strings.Repeat("ß", maxStatus/2-1)},
 			{func() error { return n.Status("x\nREADY=1") }, "STATUS=x READY=1"},
 			{func() error { return n.MainPID(7) }, "MAINPID=7"},
 			{func() error { return n.ExtendTimeout(1500 * time.Millisecond) }, "EXTEND_TIMEOUT_USEC=1500000"},
