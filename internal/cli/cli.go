@@ -59,6 +59,7 @@ func commands() []command {
 		{"check", func() *flags.Command { return checkTable(&checkOptions{}) }, check},
 		{"explain", func() *flags.Command { return rightsTable(&rightsOptions{}) }, explainRights},
 		{"acl", func() *flags.Command { return aclTable(&aclOptions{}) }, acl},
+		{"health", func() *flags.Command { return healthTable(&brokerOptions{}) }, health},
 		{"reload", func() *flags.Command { return reloadTable(&brokerOptions{}) }, reload},
 		{"logins", func() *flags.Command { return loginsTable(&loginsOptions{}) }, logins},
 		{"signal", func() *flags.Command { return signalTable(&signalOptions{}) }, sendSignal},

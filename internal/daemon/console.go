@@ -28,6 +28,7 @@ func (o *Options) openConsole() (net.Listener, error) {
 // serveConsole answers until stop is called.
 func (d *daemon) serveConsole(l net.Listener) (stop func()) {
 	handlers := map[string]console.Handler{
+		"health":      d.handleHealth,
 		"reload":      d.handleReload,
 		"logins":      d.handleLogins,
 		"explain":     d.handleExplain,
