@@ -82,6 +82,7 @@ var plan = []room{
 	{dir: "internal/alarm", floor: 1},                                                 // many alarms, one timer
 	{dir: "internal/flags", floor: 1, pure: true},                                     // command lines
 	{dir: "internal/acl", floor: 1, pure: true},
+	{dir: "internal/atomicfile", floor: 1},          // files written whole or not at all
 	{dir: "internal/ciphers", floor: 1, pure: true}, // OpenSSL's names of cipher suites
 	{dir: "internal/config", floor: 1, pure: true},
 	{dir: "internal/format", floor: 1, pure: true},    // what sub and rr print

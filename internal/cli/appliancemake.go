@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/zancudomq/zancudo/internal/appliance"
-	"github.com/zancudomq/zancudo/internal/pki"
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 )
 
 // findKeys reads the keys that are named, or those of whoever runs this.
@@ -119,7 +119,7 @@ func (r *applianceRun) write() error {
 		return err
 	}
 	for _, f := range files {
-		if err := pki.WriteFile(r.path(f.Name), f.Data, 0o600); err != nil {
+		if err := atomicfile.Write(r.path(f.Name), f.Data, atomicfile.Options{Inherit: true}); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,7 @@ func (r *applianceRun) write() error {
 	if err != nil {
 		return err
 	}
-	return pki.WriteFile(r.image, image, 0o600)
+	return atomicfile.Write(r.image, image, atomicfile.Options{Inherit: true})
 }
 
 func (r *applianceRun) checkFree() error {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 	"github.com/zancudomq/zancudo/internal/pki"
 )
 
@@ -89,10 +90,7 @@ func (c *certsRun) handOut(a *pki.Authority, name, secret string) error {
 	if name == pki.AuthorityName {
 		mode = 0o644
 	}
-	if err := pki.WriteFile(path, text, mode); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return atomicfile.Write(path, text, atomicfile.Options{Mode: mode, Inherit: true})
 }
 
 // handedOut says what was written and what to do with it.

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/broker"
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 	"github.com/zancudomq/zancudo/internal/client"
 	"github.com/zancudomq/zancudo/internal/dynsec"
 	"github.com/zancudomq/zancudo/internal/flags"
 	"github.com/zancudomq/zancudo/internal/password"
-	"github.com/zancudomq/zancudo/internal/pki"
+
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -274,7 +275,7 @@ func changeFile(path string, request []byte) ([]byte, error) {
 	var unsaved error
 	s, err := dynsec.New(text, dynsec.Options{
 		Save: func(text []byte) error {
-			unsaved = pki.WriteFile(path, text, 0o600)
+			unsaved = atomicfile.Write(path, text, atomicfile.Options{Inherit: true})
 			return unsaved
 		},
 		Passwords: func(map[string]*password.Hash) broker.Authenticator { return nil },

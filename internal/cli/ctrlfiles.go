@@ -7,9 +7,9 @@ import (
 	"os"
 
 	aclfile "github.com/zancudomq/zancudo/internal/acl"
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 	"github.com/zancudomq/zancudo/internal/dynsec"
 	"github.com/zancudomq/zancudo/internal/password"
-	"github.com/zancudomq/zancudo/internal/pki"
 )
 
 // fileCommands are those of dynsec that ask no broker: they make files, and
@@ -95,5 +95,5 @@ func create(path string, text []byte) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the file '%s' already exists, and stays as it is: name another one", path)
 	}
-	return pki.WriteFile(path, text, 0o600)
+	return atomicfile.Write(path, text, atomicfile.Options{Inherit: true})
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 	"github.com/zancudomq/zancudo/internal/password"
 	"github.com/zancudomq/zancudo/internal/pki"
 )
@@ -112,7 +113,7 @@ func (r *initRun) certificates() error {
 	if err != nil {
 		return err
 	}
-	if err := pki.WriteFile(r.path(initCA), ca, 0o644); err != nil {
+	if err := atomicfile.Write(r.path(initCA), ca, atomicfile.Options{Mode: 0o644, Inherit: true}); err != nil {
 		return err
 	}
 	r.did(r.path(initCA), "the authority's certificate, for clients to copy")
@@ -136,7 +137,7 @@ func (r *initRun) file(name, what, text string, mode fs.FileMode) error {
 		}
 		what += "; the old one is " + name + oldEnding
 	}
-	if err := pki.WriteFile(path, []byte(text), mode); err != nil {
+	if err := atomicfile.Write(path, []byte(text), atomicfile.Options{Mode: mode, Inherit: true}); err != nil {
 		return err
 	}
 	r.did(path, what)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/console"
 	"github.com/zancudomq/zancudo/internal/daemon"
@@ -116,44 +117,12 @@ func reportStore(env Env, err error) int {
 
 // writeWhole writes a file that only its owner may read: whole and safe on disk, or
 // not at all. The name - is standard output.
-func writeWhole(env Env, name string, write func(io.Writer) error) (err error) {
+func writeWhole(env Env, name string, write func(io.Writer) error) error {
 	if name == "-" {
 		return write(env.Stdout)
 	}
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no file; name one, or - for standard output", name)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // with mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-// syncDir makes the names in a directory safe.
-func syncDir(name string) error {
-	dir, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }() // it was only read
-	if err := dir.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("sync %s: %w", name, err)
-	}
-	return nil
+	return atomicfile.Stream(name, atomicfile.Options{}, write)
 }

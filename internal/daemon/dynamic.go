@@ -14,11 +14,12 @@ import (
 
 	"github.com/zancudomq/zancudo/broker"
 	"github.com/zancudomq/zancudo/internal/acl"
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 	"github.com/zancudomq/zancudo/internal/auth"
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/dynsec"
 	"github.com/zancudomq/zancudo/internal/password"
-	"github.com/zancudomq/zancudo/internal/pki"
+
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -106,7 +107,7 @@ func (d *daemon) readDynamic(f *theDynamicFile) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pki.WriteFile(f.Path, text, 0o600); err != nil {
+	if err := atomicfile.Write(f.Path, text, atomicfile.Options{Inherit: true}); err != nil {
 		return nil, err
 	}
 	d.logger.Warn("dynamic security begun", "file", f.Path, "user", dynsec.Admin, "text", told)
@@ -140,7 +141,7 @@ func firstPassword(f *theDynamicFile) (secret, told string, err error) {
 	}
 	secret = rand.Text()
 	path := f.Path + ".pw"
-	if err := pki.WriteFile(path, []byte(dynsec.Admin+" "+secret+"\n"), 0o600); err != nil {
+	if err := atomicfile.Write(path, []byte(dynsec.Admin+" "+secret+"\n"), atomicfile.Options{Inherit: true}); err != nil {
 		return "", "", err
 	}
 	return secret, "The password is in " + path + "; keep it elsewhere and remove the file.", nil
@@ -168,8 +169,8 @@ func (d *daemon) addressesOf(user string) (all []string) {
 func (s *dynamic) save(text []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := pki.WriteFile(s.path, text, 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", s.path, err)
+	if err := atomicfile.Write(s.path, text, atomicfile.Options{Inherit: true}); err != nil {
+		return err
 	}
 	s.text = text
 	return nil

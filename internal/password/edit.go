@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 )
 
 // Options say what a file may be that is read or edited.
@@ -127,52 +129,15 @@ func readAll(path string) ([]byte, error) {
 
 // replace puts f in the place of a file, which was as before says when it was
 // read; before is nil if there was none.
-func (o Options) replace(path string, before fs.FileInfo, f *File) (err error) {
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".new.")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		_ = temp.Close()
-		if err != nil {
-			_ = os.Remove(temp.Name())
+func (o Options) replace(path string, before fs.FileInfo, f *File) error {
+	return atomicfile.Write(path, f.Append(nil), atomicfile.Options{Like: before, Before: func() error {
+		if o.Interrupted != nil {
+			if err := o.Interrupted(); err != nil {
+				return err
+			}
 		}
-	}()
-	if before != nil {
-		if err := keep(temp, before); err != nil {
-			return err
-		}
-	}
-	if _, err := temp.Write(f.Append(nil)); err != nil {
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	if o.Interrupted != nil {
-		if err := o.Interrupted(); err != nil {
-			return err
-		}
-	}
-	if err := unchanged(path, before); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	return syncDirectory(dir)
-}
-
-// keep gives a new file the owner and the mode of the old one.
-func keep(temp *os.File, before fs.FileInfo) error {
-	if err := keepOwner(temp, before); err != nil {
-		return fmt.Errorf("keep the owner of %s: %w", before.Name(), err)
-	}
-	return temp.Chmod(before.Mode().Perm())
+		return unchanged(path, before)
+	}})
 }
 
 // unchanged reports an edit of somebody else, which would be lost.

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 )
 
 // The modes of files. The directory is closed to others; what is public may be
@@ -34,52 +36,13 @@ func makeDirectory(dir string) error {
 	if err := os.MkdirAll(dir, closed); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(dir))
+	return atomicfile.SyncDir(filepath.Dir(dir))
 }
 
 // write puts a file in the place of one that may be there, as a whole. It
 // belongs to whom its directory belongs to.
 func (a *Authority) write(name string, text []byte, mode fs.FileMode) error {
-	if err := WriteFile(a.path(name), text, mode); err != nil {
-		return fmt.Errorf("write %s: %w", a.path(name), err)
-	}
-	return nil
-}
-
-// WriteFile puts a file in the place of one that may be there: whatever fails,
-// the old one stays, and when WriteFile returns the new one lasts. It belongs to
-// whom its directory belongs to.
-func WriteFile(path string, text []byte, mode fs.FileMode) (err error) {
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".new.")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		_ = temp.Close() // it may be closed already
-		if err != nil {
-			_ = os.Remove(temp.Name())
-		}
-	}()
-	if err := temp.Chmod(mode); err != nil {
-		return err
-	}
-	if err := giveAway(temp, dir); err != nil {
-		return err
-	}
-	if _, err := temp.Write(text); err != nil {
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	return syncDirectory(dir)
+	return atomicfile.Write(a.path(name), text, atomicfile.Options{Mode: mode, Inherit: true})
 }
 
 // writePair writes a certificate and, unless it is nil, its new key. Two files
@@ -110,7 +73,7 @@ func (a *Authority) finishPair(base string, key, cert []byte) error {
 	if err := os.Remove(a.path(base + nextEnding)); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(a.path(base)))
+	return atomicfile.SyncDir(filepath.Dir(a.path(base)))
 }
 
 // finishPairs completes what an interrupted writePair has begun.
@@ -160,6 +123,6 @@ func (a *Authority) makeInside(name string) error {
 	if err != nil {
 		return err
 	}
-	err = giveAway(d, a.dir)
-	return errors.Join(err, d.Close(), syncDirectory(a.dir))
+	err = atomicfile.Inherit(d, a.dir)
+	return errors.Join(err, d.Close(), atomicfile.SyncDir(a.dir))
 }

@@ -27,30 +27,8 @@ func lockDirectory(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// giveAway gives a new file to whom a directory belongs to, if the process may.
-func giveAway(f *os.File, dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 {
-		return nil
-	}
-	return f.Chown(int(owner.Uid), int(owner.Gid))
-}
-
 // writable reports whether this process may put files into a directory.
 func writable(dir string) bool {
 	const write, search = 2, 1
 	return syscall.Access(dir, write|search) == nil
-}
-
-// syncDirectory makes new names in a directory last.
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"github.com/zancudomq/zancudo/internal/atomicfile"
 )
 
 // PIDFile is a file that says which process the program is.
@@ -61,36 +64,22 @@ func replace(path, text string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(path, []byte(text), 0o644)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	err := atomicfile.Write(path, []byte(text), atomicfile.Options{Mode: 0o644})
 	if errors.Is(err, fs.ErrPermission) {
 		if _, absent := os.Stat(path); absent == nil {
 			return os.WriteFile(path, []byte(text), 0o644)
 		}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // there is an error to tell already
 	}
 	return err
 }
 
 // reason is an error without the name of the file, which is told already.
 func reason(err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
-	}
-	if l, ok := errors.AsType[*os.LinkError](err); ok {
-		return l.Err
 	}
 	return err
 }
