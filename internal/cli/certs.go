@@ -125,7 +125,7 @@ func certs(ctx context.Context, env Env, args []string) int {
 		return c.failed(err)
 	}
 	verbs := map[string]func(context.Context) error{
-		"init": c.init, "client": c.client, "server": c.server, "show": c.show, "renew": c.renew, "revoke": c.revoke, "export": c.export,
+		"init": c.init, "client": c.client, "server": c.locked(c.server), "show": c.show, "renew": c.locked(c.renew), "revoke": c.locked(c.revoke), "export": c.export,
 	}
 	return c.failed(verbs[c.verb](ctx))
 }
@@ -201,6 +201,18 @@ type certsRun struct {
 	*certsOptions
 	env Env
 	now time.Time
+}
+
+// locked is a command that works on the authority, with nobody else beside it.
+func (c *certsRun) locked(work func(*pki.Authority) error) func(context.Context) error {
+	return func(context.Context) error {
+		a, err := pki.Open(c.dir)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = a.Close() }() // it was only locked
+		return work(a)
+	}
 }
 
 // failed says why a command has not done its work, and returns the exit status.

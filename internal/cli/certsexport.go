@@ -28,20 +28,17 @@ func (c *certsRun) export(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := pki.Open(c.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.Close() }() // it was only locked
-	if err := c.handOut(a, name, secret); err != nil {
-		return err
-	}
-	if c.output == "-" {
+	return c.locked(func(a *pki.Authority) error {
+		if err := c.handOut(a, name, secret); err != nil {
+			return err
+		}
+		if c.output == "-" {
+			return nil
+		}
+		say(c.env.Stdout, "Exported %s\n", name)
+		c.handedOut(name, secret)
 		return nil
-	}
-	say(c.env.Stdout, "Exported %s\n", name)
-	c.handedOut(name, secret)
-	return nil
+	})(ctx)
 }
 
 // target is the file to write; empty: standard output.

@@ -90,11 +90,11 @@ func (c *certsRun) client(ctx context.Context) error {
 			return err
 		}
 	}
-	a, err := pki.Open(c.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.Close() }() // it was only locked
+	return c.locked(func(a *pki.Authority) error { return c.issueClient(a, name, secret) })(ctx)
+}
+
+// issueClient makes the certificate and says what to do with it.
+func (c *certsRun) issueClient(a *pki.Authority, name, secret string) error {
 	e, err := a.Issue(c.now, pki.Request{Name: name, Kind: pki.Client, Algorithm: c.algorithm(), Life: c.life()})
 	if errors.Is(err, pki.ErrExists) {
 		return fmt.Errorf("there is a certificate of the name %q: 'zancudo certs renew %s%s' makes another, 'export' hands out the one that is there", name, quoted(name), c.dirFlag())
@@ -123,7 +123,7 @@ func (c *certsRun) client(ctx context.Context) error {
 }
 
 // server makes a certificate for a broker.
-func (c *certsRun) server(context.Context) error {
+func (c *certsRun) server(a *pki.Authority) error {
 	name := pki.ServerName
 	if len(c.args) > 0 {
 		name = c.args[0]
@@ -132,11 +132,6 @@ func (c *certsRun) server(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := pki.Open(c.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.Close() }() // it was only locked
 	e, err := a.Issue(c.now, c.serverRequest(name, machine, c.life()))
 	if errors.Is(err, pki.ErrExists) {
 		return fmt.Errorf("there is a certificate of the name %q: 'zancudo certs renew %s%s' makes it again, also with other names; another name makes another", name, quoted(name), c.dirFlag())
@@ -152,16 +147,11 @@ func (c *certsRun) server(context.Context) error {
 }
 
 // renew makes a certificate again, or all whose time has come.
-func (c *certsRun) renew(context.Context) error {
+func (c *certsRun) renew(a *pki.Authority) error {
 	machine, err := pki.ThisMachine()
 	if err != nil {
 		return err
 	}
-	a, err := pki.Open(c.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.Close() }() // it was only locked
 	if len(c.args) == 0 {
 		return c.renewAll(a, machine)
 	}
@@ -221,12 +211,7 @@ func (c *certsRun) renewAll(a *pki.Authority, machine *pki.Machine) error {
 }
 
 // revoke revokes certificates.
-func (c *certsRun) revoke(context.Context) error {
-	a, err := pki.Open(c.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.Close() }() // it was only locked
+func (c *certsRun) revoke(a *pki.Authority) error {
 	revoked, err := a.Revoke(c.now, c.args[0])
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 )
 
 // show lists what was issued, or tells of certificates and files.
-func (c *certsRun) show(context.Context) error {
+func (c *certsRun) show(ctx context.Context) error {
 	if len(c.args) > 0 {
 		var failures []error
 		for i, name := range c.args {
@@ -29,11 +29,11 @@ func (c *certsRun) show(context.Context) error {
 		}
 		return errors.Join(failures...)
 	}
-	a, err := pki.Open(c.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.Close() }() // it was only locked
+	return c.locked(c.showAll)(ctx)
+}
+
+// showAll lists what was issued.
+func (c *certsRun) showAll(a *pki.Authority) error {
 	if c.json {
 		return c.showJSON(a)
 	}

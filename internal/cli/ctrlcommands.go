@@ -69,7 +69,7 @@ func ctrlModules() []ctrlModule {
 			{name: "addClientRole", usage: "USER ROLE [PRIORITY]", help: "give it a role", fields: and(text("username", "rolename"), priority)},
 			{name: "removeClientRole", usage: "USER ROLE", help: "take it away", fields: text("username", "rolename")},
 			{name: "modifyClient", usage: "USER textName|textDescription TEXT", help: "describe it", fill: fillTexts("username")},
-			{name: "getClient", usage: "USER", help: "show it", fields: text("username"), print: printClient},
+			{name: "getClient", usage: "USER", help: "show it", fields: text("username"), print: printEntry},
 			{name: "listClients", usage: "[COUNT [OFFSET]]", help: "list all", fields: page, print: printList("clients")},
 			{name: "enableClient", usage: "USER", help: "let it connect", fields: text("username")},
 			{name: "disableClient", usage: "USER", help: "do not", fields: text("username")},
@@ -81,7 +81,7 @@ func ctrlModules() []ctrlModule {
 			{name: "addGroupClient", usage: "GROUP USER [PRIORITY]", help: "put a client into it", fields: and(text("groupname", "username"), priority)},
 			{name: "removeGroupClient", usage: "GROUP USER", help: "take it out", fields: text("groupname", "username")},
 			{name: "modifyGroup", usage: "GROUP textName|textDescription TEXT", help: "describe it", fill: fillTexts("groupname")},
-			{name: "getGroup", usage: "GROUP", help: "show it", fields: text("groupname"), print: printGroup},
+			{name: "getGroup", usage: "GROUP", help: "show it", fields: text("groupname"), print: printEntry},
 			{name: "listGroups", usage: "[COUNT [OFFSET]]", help: "list all", fields: page, print: printList("groups")},
 
 			{name: "createRole", usage: "ROLE", help: "add a role", fields: text("rolename")},
@@ -89,7 +89,7 @@ func ctrlModules() []ctrlModule {
 			{name: "addRoleACL", usage: "ROLE ACLTYPE TOPIC allow|deny [PRIORITY]", help: "have it allow or deny a topic", fill: fillRule},
 			{name: "removeRoleACL", usage: "ROLE ACLTYPE TOPIC", help: "not any more", fields: text("rolename", "acltype", "topic")},
 			{name: "modifyRole", usage: "ROLE textName|textDescription|allowWildcardSubs VALUE", help: "describe it, or deny subscriptions with wildcards", fill: fillTexts("rolename")},
-			{name: "getRole", usage: "ROLE", help: "show it", fields: text("rolename"), print: printRole},
+			{name: "getRole", usage: "ROLE", help: "show it", fields: text("rolename"), print: printEntry},
 			{name: "listRoles", usage: "[COUNT [OFFSET]]", help: "list all", fields: page, print: printList("roles")},
 		}},
 		{name: "broker", topic: "$CONTROL/broker/v1", commands: []ctrlCommand{

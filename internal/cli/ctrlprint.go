@@ -10,23 +10,46 @@ import (
 
 // What is printed of answers, as mosquitto_ctrl does.
 
-// ctrlRef is something that has been attached, with its priority.
-type ctrlRef struct {
-	Role, Group, Client string
-	Priority            *int
+// ctrlEntry is a client, a group or a role, as an answer describes it.
+type ctrlEntry struct {
+	Username    string    `json:"username"`
+	Group       string    `json:"groupname"`
+	Role        string    `json:"rolename"`
+	ClientID    string    `json:"clientid"`
+	Name        string    `json:"textname"`
+	Description string    `json:"textdescription"`
+	Disabled    bool      `json:"disabled"`
+	Wildcards   *bool     `json:"allowwildcardsubs"`
+	ACLs        []ctrlACL `json:"acls"`
+	Roles       []ctrlRef `json:"roles"`
+	Groups      []ctrlRef `json:"groups"`
+	Clients     []ctrlRef `json:"clients"`
+	Connections []struct {
+		Address string `json:"address"`
+	} `json:"connections"`
 }
 
-// UnmarshalJSON takes the name, whatever it is of.
-func (r *ctrlRef) UnmarshalJSON(b []byte) error {
-	var o struct {
-		Role     string `json:"rolename"`
-		Group    string `json:"groupname"`
-		Client   string `json:"username"`
-		Priority *int   `json:"priority"`
+// ctrlRef is something that has been attached, with its priority.
+type ctrlRef struct {
+	Role     string `json:"rolename"`
+	Group    string `json:"groupname"`
+	Client   string `json:"username"`
+	Priority *int   `json:"priority"`
+}
+
+// ctrlACL is a rule of a role, or a default.
+type ctrlACL struct {
+	Kind     string `json:"acltype"`
+	Topic    string `json:"topic"`
+	Priority int    `json:"priority"`
+	Allow    bool   `json:"allow"`
+}
+
+func (a ctrlACL) verdict() string {
+	if a.Allow {
+		return "allow"
 	}
-	err := json.Unmarshal(b, &o)
-	r.Role, r.Group, r.Client, r.Priority = o.Role, o.Group, o.Client, o.Priority
-	return err
+	return "deny"
 }
 
 func (r ctrlRef) String() string {
@@ -76,33 +99,21 @@ func linesOf(value any) (lines []string) {
 
 func printDefaults(w io.Writer, data json.RawMessage) error {
 	var d struct {
-		ACLs []struct {
-			Kind  string `json:"acltype"`
-			Allow bool   `json:"allow"`
-		} `json:"acls"`
+		ACLs []ctrlACL `json:"acls"`
 	}
 	err := json.Unmarshal(data, &d)
 	for _, a := range d.ACLs {
-		say(w, "%-20s : %s\n", a.Kind, allowText(a.Allow))
+		say(w, "%-20s : %s\n", a.Kind, a.verdict())
 	}
 	return err
 }
 
-func allowText(allow bool) string {
-	if allow {
-		return "allow"
-	}
-	return "deny"
-}
-
 func printAnonymous(w io.Writer, data json.RawMessage) error {
 	var d struct {
-		Group struct {
-			Name string `json:"groupname"`
-		} `json:"group"`
+		Group ctrlEntry `json:"group"`
 	}
 	err := json.Unmarshal(data, &d)
-	say(w, "%s\n", d.Group.Name)
+	say(w, "%s\n", d.Group.Group)
 	return err
 }
 
@@ -118,77 +129,33 @@ func printDetails(w io.Writer, data json.RawMessage) error {
 	return err
 }
 
-func printClient(w io.Writer, data json.RawMessage) error {
-	var d struct {
-		Client struct {
-			Username    string    `json:"username"`
-			ClientID    string    `json:"clientid"`
-			Name        string    `json:"textname"`
-			Description string    `json:"textdescription"`
-			Disabled    bool      `json:"disabled"`
-			Roles       []ctrlRef `json:"roles"`
-			Groups      []ctrlRef `json:"groups"`
-			Connections []struct {
-				Address string `json:"address"`
-			} `json:"connections"`
-		} `json:"client"`
-	}
+// printEntry prints the one client, group or role of an answer: what it has none
+// of is left out.
+func printEntry(w io.Writer, data json.RawMessage) error {
+	var d map[string]ctrlEntry
 	err := json.Unmarshal(data, &d)
-	c := &d.Client
-	disabled := ""
-	if c.Disabled {
-		disabled = "true"
+	for of, e := range d {
+		var clientID, connections, rules []string
+		disabled, wildcards := "", ""
+		if of == "client" {
+			clientID = []string{e.ClientID} // told though it is empty: any will do
+		}
+		if e.Disabled {
+			disabled = "true"
+		}
+		if e.Wildcards != nil && !*e.Wildcards {
+			wildcards = "false"
+		}
+		for _, c := range e.Connections {
+			connections = append(connections, c.Address)
+		}
+		for _, a := range e.ACLs {
+			rules = append(rules, fmt.Sprintf("%-20s : %-5s : %s (priority: %d)", a.Kind, a.verdict(), a.Topic, a.Priority))
+		}
+		printFields(w, "Username", e.Username, "Groupname", e.Group, "Rolename", e.Role, "Clientid", clientID, "Text name", e.Name,
+			"Text description", e.Description, "Disabled", disabled, "Allow wildcard subscriptions", wildcards,
+			"Roles", e.Roles, "Groups", e.Groups, "Clients", e.Clients, "ACLs", rules, "Connections", connections)
 	}
-	var connections []string
-	for _, one := range c.Connections {
-		connections = append(connections, one.Address)
-	}
-	printFields(w, "Username", c.Username, "Clientid", []string{c.ClientID}, "Text name", c.Name, "Text description", c.Description, "Disabled", disabled,
-		"Roles", c.Roles, "Groups", c.Groups, "Connections", connections)
-	return err
-}
-
-func printGroup(w io.Writer, data json.RawMessage) error {
-	var d struct {
-		Group struct {
-			Name        string    `json:"groupname"`
-			TextName    string    `json:"textname"`
-			Description string    `json:"textdescription"`
-			Roles       []ctrlRef `json:"roles"`
-			Clients     []ctrlRef `json:"clients"`
-		} `json:"group"`
-	}
-	err := json.Unmarshal(data, &d)
-	printFields(w, "Groupname", d.Group.Name, "Text name", d.Group.TextName, "Text description", d.Group.Description, "Roles", d.Group.Roles, "Clients", d.Group.Clients)
-	return err
-}
-
-func printRole(w io.Writer, data json.RawMessage) error {
-	var d struct {
-		Role struct {
-			Name        string `json:"rolename"`
-			TextName    string `json:"textname"`
-			Description string `json:"textdescription"`
-			Wildcards   *bool  `json:"allowwildcardsubs"`
-			ACLs        []struct {
-				Kind     string `json:"acltype"`
-				Topic    string `json:"topic"`
-				Priority int    `json:"priority"`
-				Allow    bool   `json:"allow"`
-			} `json:"acls"`
-		} `json:"role"`
-	}
-	err := json.Unmarshal(data, &d)
-	r := &d.Role
-	var rules []string
-	for _, a := range r.ACLs {
-		rules = append(rules, fmt.Sprintf("%-20s : %-5s : %s (priority: %d)", a.Kind, allowText(a.Allow), a.Topic, a.Priority))
-	}
-	wildcards := ""
-	if r.Wildcards != nil && !*r.Wildcards {
-		wildcards = "false"
-	}
-	printFields(w, "Rolename", r.Name, "Text name", r.TextName, "Text description", r.Description, "Allow wildcard subscriptions", wildcards, "ACLs", rules)
 	return err
 }
 

@@ -193,7 +193,7 @@ func (v *ruling) steps() {
 		if s.User != "" {
 			text = "user " + s.User + ": " + text
 		}
-		row := [3]string{printable(fmt.Sprintf("%s:%d", s.File, s.Line)), printable(text), s.Outcome}
+		row := [3]string{printable(s.Place()), printable(text), s.Outcome}
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}

@@ -18,7 +18,8 @@ func TestExplain(t *testing.T) {
 	lax := write(t, "lax.conf", "acl_file "+file+"\nacl_mode warn\n")
 	dynamic := write(t, "dynamic.json", `{"defaultACLAccess":{"publishClientSend":false,"publishClientReceive":true,"subscribe":false,"unsubscribe":true},
 		"roles":[{"rolename":"sensor","acls":[{"acltype":"publishClientSend","topic":"state/%c","allow":true},{"acltype":"publishClientSend","topic":"state/x","allow":false}]}],
-		"clients":[{"username":"s","roles":[{"rolename":"sensor"}]}],"groups":[]}`)
+		"clients":[{"username":"s","roles":[{"rolename":"sensor"}]},{"username":"m","roles":[]}],
+		"groups":[{"groupname":"members","roles":[{"rolename":"sensor"}],"clients":[{"username":"m"}]}]}`)
 	dyn := write(t, "dyn.conf", "allow_anonymous true\nplugin mosquitto_dynamic_security.so\nplugin_opt_config_file "+dynamic+"\nacl_file "+file+"\n")
 	of := func(args ...string) []string { return append([]string{"--acl", file}, args...) }
 	for _, tt := range []struct {
@@ -83,9 +84,14 @@ There are no rules: everything is allowed.
 No rule allows it.
 Even so it passes: 'acl_mode warn' enforces no rule.
 `, ""},
-		{[]string{"-c", dyn, "-u", "s", "-i", "a", "publish", "state/a"}, 0, "Client a, user s, may publish to 'state/a'.\nDynamic security allows it.\n", ""},
+		{[]string{"-c", dyn, "-u", "s", "-i", "a", "publish", "state/a"}, 0, "Client a, user s, may publish to 'state/a'.\n" +
+			"  ✓ role sensor  allow publishClientSend state/%c  allows\n", ""},
 		{[]string{"-c", dyn, "-u", "s", "-i", "a", "publish", "state/x"}, 1, "Client a, user s, may not publish to 'state/x'.\n" +
-			"Dynamic security: role \"sensor\" denies publishClientSend \"state/x\".\n", ""},
+			"  ✗ role sensor  deny publishClientSend state/x  denies\n    1 rule was looked at that does not match\n", ""},
+		{[]string{"-c", dyn, "-u", "m", "-i", "b", "publish", "state/b"}, 0, "Client b, user m, may publish to 'state/b'.\n" +
+			"  ✓ role sensor of group members  allow publishClientSend state/%c  allows\n", ""},
+		{[]string{"-c", dyn, "-u", "s", "-i", "a", "receive", "x"}, 0, "Client a, user s, may receive 'x'.\n" +
+			"Dynamic security: no role says anything of it, and the default access allows publishClientReceive.\n", ""},
 		{[]string{"-c", dyn, "-u", "alice", "publish", "house/safe/door"}, 1, "User alice may not publish to 'house/safe/door'.\n" +
 			"  ✗ FILE:4  user alice: topic deny house/safe/#  denies\nNote: dynamic security does not know the client, and so the rules decide.\n", ""},
 		{[]string{"-c", lax, "publish", "$SYS/x"}, 1, "A client without a user name may not publish to '$SYS/x'.\nOnly the broker publishes to such a topic.\n", ""},

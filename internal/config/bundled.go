@@ -53,8 +53,11 @@ func checkPlugin(p *Plugin) *Problem {
 // A SecurityFile is a file of users or of rights that a configuration names.
 type SecurityFile struct {
 	Path string
-	word string
-	at   place
+	// InitFile is what one of dynamic security begins with if there is none: a
+	// file with the password of the first client; empty: one is made up.
+	InitFile string
+	word     string
+	at       place
 }
 
 // Problem is what is wrong with the file as a whole: that of the line which
@@ -81,19 +84,12 @@ func (c *Config) ACLFileOn(l *Listener) *SecurityFile {
 	return nil
 }
 
-// A DynamicFile is the file of dynamic security. InitFile names a file with the
-// password that the first client gets if there is none; empty: there is none.
-type DynamicFile struct {
-	SecurityFile
-	InitFile string
-}
-
 // DynamicFileOn is the file of the clients, groups and roles of l; nil: there is
 // none.
-func (c *Config) DynamicFileOn(l *Listener) *DynamicFile {
+func (c *Config) DynamicFileOn(l *Listener) *SecurityFile {
 	for _, p := range c.pluginsOn(l) {
 		if path := p.Option(dynamicOption); bundled[p.fileName()] == dynamicOption && path != "" {
-			return &DynamicFile{SecurityFile{path, "plugin_opt_" + dynamicOption, place{p.File, p.Line}}, p.Option("password_init_file")}
+			return &SecurityFile{path, p.Option("password_init_file"), "plugin_opt_" + dynamicOption, place{p.File, p.Line}}
 		}
 	}
 	return nil
@@ -102,7 +98,7 @@ func (c *Config) DynamicFileOn(l *Listener) *DynamicFile {
 // checkDynamic is the problem of several files of dynamic security: commands
 // could not say which they are for.
 func (c *Config) checkDynamic() *Problem {
-	var first *DynamicFile
+	var first *SecurityFile
 	for _, l := range c.Listeners {
 		switch f := c.DynamicFileOn(l); {
 		case f == nil:
@@ -135,14 +131,14 @@ func (c *Config) securityFiles(l *Listener, word, path string) (all []SecurityFi
 	}
 	for _, p := range c.pluginsOn(l) {
 		if bundled[p.fileName()] == word {
-			add(SecurityFile{p.Option(word), "plugin_opt_" + word, place{p.File, p.Line}})
+			add(SecurityFile{p.Option(word), "", "plugin_opt_" + word, place{p.File, p.Line}})
 		}
 	}
 	var owner any
 	if c.PerListenerSettings {
 		owner = &l.Security
 	}
-	add(SecurityFile{path, word, c.places[given{Find(word), owner}]})
+	add(SecurityFile{path, "", word, c.places[given{Find(word), owner}]})
 	return all
 }
 

@@ -19,7 +19,6 @@ import (
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/dynsec"
 	"github.com/zancudomq/zancudo/internal/password"
-
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -54,8 +53,11 @@ func (d *daemon) addDynamic(g *guards) error {
 	}
 	if d.guards != nil && d.guards.dynamic != nil && d.guards.dynamic.path == file.Path {
 		g.dynamic = d.guards.dynamic
+		if g.dynamic.has(text) {
+			return nil
+		}
 		if _, err := dynsec.New(text, dynsec.Options{Passwords: d.logins}); err != nil {
-			return file.wrong(err)
+			return wrongDynamic(file, err)
 		}
 		return nil
 	}
@@ -64,25 +66,22 @@ func (d *daemon) addDynamic(g *guards) error {
 		Save: g.dynamic.save, Passwords: d.logins, Connections: d.addressesOf, Expel: g.dynamic.expel, Logger: d.logger,
 	})
 	if err != nil {
-		return file.wrong(err)
+		return wrongDynamic(file, err)
 	}
 	return nil
 }
 
-// theDynamicFile is the file of dynamic security of a configuration.
-type theDynamicFile struct{ *config.DynamicFile }
-
-// dynamicFile finds it; nil: there is none.
-func dynamicFile(c *config.Config) *theDynamicFile {
+// dynamicFile is the file of dynamic security of a configuration; nil: there is none.
+func dynamicFile(c *config.Config) *config.SecurityFile {
 	for _, l := range c.Listeners {
 		if f := c.DynamicFileOn(l); f != nil && l.Protocol != httpAPI {
-			return &theDynamicFile{f}
+			return f
 		}
 	}
 	return nil
 }
 
-func (f *theDynamicFile) wrong(err error) error {
+func wrongDynamic(f *config.SecurityFile, err error) error {
 	return f.Problem(fmt.Sprintf("The file of dynamic security '%s' makes no sense: %v.", f.Path, err), "Correct it, or put a copy in its place.")
 }
 
@@ -95,7 +94,7 @@ func sentenceOf(err error) string {
 }
 
 // readDynamic reads the file. Where there is none it makes one, as Mosquitto does.
-func (d *daemon) readDynamic(f *theDynamicFile) ([]byte, error) {
+func (d *daemon) readDynamic(f *config.SecurityFile) ([]byte, error) {
 	if _, err := os.Stat(f.Path); !errors.Is(err, fs.ErrNotExist) {
 		return read(f.Path)
 	}
@@ -121,7 +120,7 @@ const (
 
 // firstPassword is the password of the first client, and a sentence on where it
 // is from. One that is made up is written beside the file.
-func firstPassword(f *theDynamicFile) (secret, told string, err error) {
+func firstPassword(f *config.SecurityFile) (secret, told string, err error) {
 	if f.InitFile != "" {
 		text, err := read(f.InitFile)
 		if err != nil {
@@ -176,6 +175,13 @@ func (s *dynamic) save(text []byte) error {
 	return nil
 }
 
+// has reports whether this is the text that is in force already.
+func (s *dynamic) has(text []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Equal(s.text, text)
+}
+
 // reread has what was written by hand into the file in force, if anything was.
 func (s *dynamic) reread() {
 	err := s.security.Reload(func() ([]byte, error) {
@@ -189,6 +195,9 @@ func (s *dynamic) reread() {
 		return text, nil
 	})
 	if err != nil { // it made sense a moment ago
+		s.mu.Lock()
+		s.text = nil // what is there is not in force
+		s.mu.Unlock()
 		s.daemon.logger.Error("dynamic security not reloaded", "file", s.path, "err", err)
 	}
 }

@@ -47,12 +47,26 @@ type Answer struct {
 	Notes     []string `json:"notes,omitempty"`
 }
 
-// Rule is a line of a file.
+// Rule is a line of a file, or an ACL of a role of dynamic security.
 type Rule struct {
-	File string `json:"file"`
-	Line int    `json:"line"`
-	Text string `json:"text"`
-	User string `json:"user,omitempty"` // whose block it stands in
+	File  string `json:"file"`
+	Line  int    `json:"line,omitempty"` // 0: it is an ACL
+	Text  string `json:"text"`
+	User  string `json:"user,omitempty"`  // whose block it stands in
+	Role  string `json:"role,omitempty"`  // that has the ACL
+	Group string `json:"group,omitempty"` // by which the client has the role; empty: it has it itself
+}
+
+// Place is where the rule is found.
+func (r *Rule) Place() string {
+	switch {
+	case r.Role == "":
+		return fmt.Sprintf("%s:%d", r.File, r.Line)
+	case r.Group != "":
+		return fmt.Sprintf("role %s of group %s", r.Role, r.Group)
+	default:
+		return "role " + r.Role
+	}
 }
 
 // Step is a rule that was looked at, and what came of it.
@@ -76,7 +90,7 @@ func Explain(c *config.Config, q Question) (*Explanation, error) {
 		}
 		g.dynamic = &dynamic{path: file.Path}
 		if g.dynamic.security, err = dynsec.New(text, dynsec.Options{Passwords: nobodyWith}); err != nil {
-			return nil, file.wrong(err)
+			return nil, wrongDynamic(file, err)
 		}
 	}
 	return g.explain(q)
@@ -188,20 +202,34 @@ func (q *Question) ask(d *deciders) (*Answer, error) {
 // left to them.
 func (a *Answer) takeFirst(d *deciders, q acl.Question) (decided bool) {
 	denied, decided := d.first.Decide(q)
+	security, dynamic := d.first.(*dynsec.Security)
 	switch {
 	case !decided && d.rules != nil:
 		if d.dynamic != "" {
 			a.Notes = append(a.Notes, "dynamic security does not know the client, and so the rules decide")
 		}
 		return false
+	case dynamic:
+		e, _ := security.Explain(q)
+		a.takeDynamic(d.dynamic, &e)
 	case denied != nil:
 		a.File, a.Reason = d.dynamic, denied.Error()
-	case d.dynamic != "":
-		a.File, a.Allowed, a.Reason = d.dynamic, true, "dynamic security allows it"
 	default:
 		return false
 	}
 	return true
+}
+
+// takeDynamic takes what dynamic security says.
+func (a *Answer) takeDynamic(file string, e *dynsec.Explanation) {
+	of := func(r *dynsec.Rule) Rule { return Rule{File: file, Text: r.Text, Role: r.Role, Group: r.Group} }
+	a.File, a.Allowed, a.Reason = file, e.Allowed, e.Reason
+	if e.Rule != nil {
+		a.Rule = new(of(e.Rule))
+	}
+	for _, s := range e.Steps {
+		a.Steps = append(a.Steps, Step{of(&s.Rule), s.Outcome, s.Matches})
+	}
 }
 
 // takeRules takes what the rules say.

@@ -135,6 +135,15 @@ func TestDecisions(t *testing.T) {
 		if decided != (c.user != "who") {
 			t.Errorf("%s: decided %v", c.user, decided)
 		}
+		if c.action == unsubscribe {
+			continue
+		}
+		switch e, explained := s.Explain(q); {
+		case e.Allowed != (err == nil) || explained != decided:
+			t.Errorf("%s as %s, %d %s: explained as %+v, %v, decided as %v", c.user, c.id, c.action, c.topic, e, explained, err)
+		case err != nil && e.Reason != err.Error():
+			t.Errorf("%s as %s, %d %s: the log says %q, explained as %q", c.user, c.id, c.action, c.topic, err, e.Reason)
+		}
 	}
 }
 
