@@ -86,7 +86,7 @@ var securityWords = []Word{
 	{
 		Name: "psk_file", Scope: PerSecurity, Kind: String, Value: "PATH", Last: true,
 		Sample: "/etc/mosquitto/psk",
-		Doc:    "The identities and hexadecimal keys of clients of listeners with psk_hint: identity:key, a line each. A reload reads it again, for connections that come from then on.",
+		Doc:    "The identities and hexadecimal keys of clients of listeners with psk_hint: identity:key, a line each. When the file changes it is read again, for connections that come from then on.",
 		place:  func(t target) any { return &t.security.PSKFile },
 	},
 	{

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/listen"
-	"github.com/zancudomq/zancudo/internal/trust"
 	"github.com/zancudomq/zancudo/packet"
 )
 
@@ -91,23 +90,27 @@ func (o *Options) renewInterval() time.Duration {
 // or does not belong together, is not used: it may be whole the next time. If it
 // is not, that is told once.
 func (d *daemon) renewChanged(e *entrance) {
-	old := e.seal.current.Load().trust
-	if old == nil || !old.Changed() {
+	old := e.seal.current.Load()
+	if !old.changed() {
 		e.stale = stale{}
 		return
 	}
-	t, err := trust.Load(old.Options())
+	s, err := old.load()
 	if err == nil {
 		e.stale = stale{}
-		d.renew(e, &secrets{trust: t})
-		d.logger.Info("certificates renewed", "listener", e.place.String())
+		d.renew(e, s)
+		what := "certificates"
+		if s.trust == nil {
+			what = "keys"
+		}
+		d.logger.Info("secrets renewed", "listener", e.place.String(), "kind", what)
 		return
 	}
 	if text := err.Error(); text != e.stale.text {
 		e.stale = stale{text: text}
 	} else if !e.stale.told {
 		e.stale.told = true
-		d.logger.Error("certificates not renewed", "listener", e.place.String(), "err", err)
+		d.logger.Error("secrets not renewed", "listener", e.place.String(), "err", err)
 	}
 }
 

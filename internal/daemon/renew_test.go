@@ -270,6 +270,46 @@ func TestSharedKeys(t *testing.T) {
 	}
 }
 
+// A file of keys is read again when it changes; one that cannot be read is told
+// of, and the keys stay.
+func TestRenewKeys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := certtest.WriteFile(t, dir, "psk", []byte("pump:01\n"))
+	r, address := startRenewing(t, "listener 1 127.0.0.1\nallow_anonymous true\npsk_hint works\npsk_file "+file+"\n")
+	connect := func(identity string, key ...byte) error {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(patience))
+		return psk.Client(conn, psk.Config{Identity: identity, Secret: key}).Handshake()
+	}
+	if err := connect("pump", 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := connect("valve", 2); err == nil {
+		t.Fatal("a key holds that is not in the file")
+	}
+	certtest.WriteFile(t, dir, "psk", []byte("valve:02\nvalve:03\n"))
+	r.wait(t, "New keys are in use on port ")
+	r.wait(t, "Warning: "+file+`:2: the identity "valve" is there twice`)
+	if err := connect("valve", 2); err != nil {
+		t.Error(err)
+	}
+	if err := connect("pump", 1); err == nil {
+		t.Error("a key holds that was removed")
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	r.wait(t, "have changed and cannot be used; the old ones stay in use: ")
+	if err := connect("valve", 2); err != nil {
+		t.Errorf("after the file was removed: %v", err)
+	}
+}
+
 func TestDue(t *testing.T) {
 	t.Parallel()
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -35,6 +35,26 @@ type secrets struct {
 	keys  psk.Config
 	// warnings are what is wrong with the file of keys.
 	warnings []string
+	mark     *trust.Mark // of the file of keys; nil: there is none
+	// loadKeys reads the keys again.
+	loadKeys func() (*secrets, error)
+}
+
+// changed reports whether a file looks otherwise than when it was read.
+func (s *secrets) changed() bool {
+	if s.trust != nil {
+		return s.trust.Changed()
+	}
+	return s.mark != nil && s.mark.Changed()
+}
+
+// load reads the same files again.
+func (s *secrets) load() (*secrets, error) {
+	if s.trust == nil {
+		return s.loadKeys()
+	}
+	t, err := trust.Load(s.trust.Options())
+	return &secrets{trust: t}, err
 }
 
 // server begins TLS on a connection.
@@ -93,6 +113,8 @@ func loadKeys(c *config.TLS, file string, keyLog io.Writer) (*secrets, error) {
 	if file == "" {
 		return s, nil
 	}
+	s.mark = new(trust.Look(file)) // before it is read: what changes meanwhile is seen later
+	s.loadKeys = func() (*secrets, error) { return loadKeys(c, file, keyLog) }
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, &trust.FileError{Word: "psk_file", Path: file, Err: errors.Unwrap(err)}

@@ -125,7 +125,7 @@ func TestLines(t *testing.T) {
 			[]any{"remote", me, "version", "TLSv1.3", "cipher", "TLS_AES_128_GCM_SHA256"},
 			"Connection from 192.168.1.9:50000 negotiated TLSv1.3 cipher TLS_AES_128_GCM_SHA256.",
 		},
-		{slog.LevelInfo, msgRenewed, []any{"listener", "port 8883"}, "New certificates are in use on port 8883."},
+		{slog.LevelInfo, msgRenewed, []any{"listener", "port 8883", "kind", "certificates"}, "New certificates are in use on port 8883."},
 		{
 			slog.LevelError, msgNotRenewed,
 			[]any{"listener", "port 8883", "err", "Unable to load 'x'."},

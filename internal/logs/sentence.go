@@ -56,8 +56,8 @@ const (
 	msgDynamicBegun  = "dynamic security begun"
 	msgNoFile        = "log file not opened"
 	msgNegotiated    = "connection negotiated"
-	msgRenewed       = "certificates renewed"
-	msgNotRenewed    = "certificates not renewed"
+	msgRenewed       = "secrets renewed"
+	msgNotRenewed    = "secrets not renewed"
 	msgEnding        = "certificate ends"
 	msgKeyLog        = "keys of connections are logged"
 
@@ -190,7 +190,7 @@ func appendTLS(b []byte, message string, a attrs) []byte {
 		b = append(append(appendRemote(append(b, "Connection from "...), a), " negotiated "...), a.text("version")...)
 		return append(append(append(b, " cipher "...), a.text("cipher")...), '.')
 	case msgRenewed:
-		return append(appendText(append(b, "New certificates are in use on "...), a.text("listener")), '.')
+		return append(appendText(append(append(append(b, "New "...), a.text("kind")...), " are in use on "...), a.text("listener")), '.')
 	case msgNotRenewed:
 		b = appendText(append(appendText(append(b, "The files of TLS on "...), a.text("listener")), " have changed and cannot be used; the old ones stay in use: "...), a.text("err"))
 		return b

@@ -59,7 +59,7 @@ const (
 // by many goroutines at once.
 type Trust struct {
 	options     Options
-	marks       []mark
+	marks       []Mark
 	certs       []tls.Certificate
 	chainsOwn   [][]*x509.Certificate // of certs
 	authorities authorities

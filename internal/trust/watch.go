@@ -7,14 +7,23 @@ import (
 	"time"
 )
 
-// mark is how a file looked. A link is followed, so that one that leads
+// Mark is how a file looked. A link is followed, so that one that leads
 // elsewhere counts as another file.
-type mark struct {
+type Mark struct {
 	path string
 	info os.FileInfo // nil: it is not there, or may not be looked at
 }
 
-func (m mark) equal(o mark) bool {
+// Look looks at a file.
+func Look(path string) Mark {
+	info, _ := os.Stat(path) // an error is a way to look, too
+	return Mark{path, info}
+}
+
+// Changed reports whether the file looks otherwise now.
+func (m Mark) Changed() bool { return !m.equal(Look(m.path)) }
+
+func (m Mark) equal(o Mark) bool {
 	if m.path != o.path || m.info == nil || o.info == nil {
 		return m.path == o.path && m.info == nil && o.info == nil
 	}
@@ -22,11 +31,10 @@ func (m mark) equal(o mark) bool {
 }
 
 // marks look at all the files that o names.
-func (o *Options) marks() (all []mark) {
+func (o *Options) marks() (all []Mark) {
 	look := func(path string) {
 		if path != "" {
-			info, _ := os.Stat(path) // an error is a way to look, too
-			all = append(all, mark{path, info})
+			all = append(all, Look(path))
 		}
 	}
 	for _, p := range o.Certificates {
