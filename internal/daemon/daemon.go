@@ -66,6 +66,8 @@ type daemon struct {
 	keyLog   io.Writer     // nil: there is none
 	// certificates are when what TLS is made of ends.
 	certificates atomic.Pointer[[]metrics.Certificate]
+	// clientEnds are of those that clients show.
+	clientEnds clientEnds
 	// custodian renews our own certificates.
 	custodian *custodian
 	// failures are sockets that have failed.

@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zancudomq/zancudo/internal/metrics"
@@ -94,13 +97,67 @@ func (w *warned) due(now time.Time, all []end) (due []end) {
 
 // text is the end of a sentence.
 func (e *end) text(now time.Time) string {
-	left, day := e.Until.Sub(now), e.Until.Format(time.DateOnly)
+	return endText(fmt.Sprintf("'%s' of %v", e.Path, e.place), e.Until, now)
+}
+
+func endText(what string, until, now time.Time) string {
+	left, day := until.Sub(now), until.Format(time.DateOnly)
 	switch {
 	case left <= 0:
-		return fmt.Sprintf("'%s' of %v has ended on %s: clients refuse it, or are refused. Get a new one.", e.Path, e.place, day)
+		return fmt.Sprintf("%s has ended on %s: clients refuse it, or are refused. Get a new one.", what, day)
 	case left < 48*time.Hour:
-		return fmt.Sprintf("'%s' of %v ends in %d hours, on %s.", e.Path, e.place, int(left.Hours()), day)
+		return fmt.Sprintf("%s ends in %d hours, on %s.", what, int(left.Hours()), day)
 	default:
-		return fmt.Sprintf("'%s' of %v ends in %d days, on %s.", e.Path, e.place, int(left.Hours()/24), day)
+		return fmt.Sprintf("%s ends in %d days, on %s.", what, int(left.Hours()/24), day)
+	}
+}
+
+// maxClientEnds bounds the names that are remembered; then all are forgotten, and
+// told of again.
+const maxClientEnds = 10_000
+
+// clientEnds are the certificates of clients that end soon, as they connect with them.
+type clientEnds struct {
+	count atomic.Uint64 // of connections with one
+
+	mu   sync.Mutex
+	told map[string]clientEnd // by the name in the certificate
+}
+
+// clientEnd is what was told of a name last.
+type clientEnd struct {
+	until time.Time
+	near  int
+}
+
+// due counts a connection, and reports whether its certificate is to be told of:
+// once for each step nearer to its end.
+func (c *clientEnds) due(now time.Time, name string, until time.Time) bool {
+	next := clientEnd{until, nearness(until.Sub(now))}
+	if next.near == 0 {
+		return false
+	}
+	c.count.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last, known := c.told[name]; known && last.until.Equal(until) && last.near >= next.near {
+		return false
+	}
+	if c.told == nil || len(c.told) >= maxClientEnds {
+		c.told = make(map[string]clientEnd)
+	}
+	c.told[name] = next
+	return true
+}
+
+// noteClientEnd tells of the certificate of a client that has come, if it ends soon.
+func (d *daemon) noteClientEnd(c *x509.Certificate, remote net.Addr) {
+	now, name := time.Now(), c.Subject.CommonName
+	if name == "" {
+		name = "number " + c.SerialNumber.String()
+	}
+	if d.clientEnds.due(now, name, c.NotAfter) {
+		what := fmt.Sprintf("'%s', which came from %v,", name, remote)
+		d.logger.Warn("certificate ends", "word", "certificate of client", "text", endText(what, c.NotAfter, now))
 	}
 }

@@ -63,11 +63,11 @@ func (d *daemon) handleLogins(_ context.Context, in []byte) (any, error) {
 	return told, nil
 }
 
-// loginFigures are those of the Verifier.
+// loginFigures are those of the Verifier, and of certificates.
 func (d *daemon) loginFigures() metrics.Logins {
 	c := d.verifier.Counters()
 	return metrics.Logins{
 		Succeeded: c.Succeeded, Remembered: c.Remembered, Failed: c.Failed, Delayed: c.Delayed, Refused: c.Refused, Busy: c.Busy,
-		Waiting: c.Waiting, Slowed: len(d.verifier.Slowed()),
+		Waiting: c.Waiting, Ending: d.clientEnds.count.Load(), Slowed: len(d.verifier.Slowed()),
 	}
 }

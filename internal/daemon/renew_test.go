@@ -354,3 +354,69 @@ func TestEnds(t *testing.T) {
 	next.Write(t, s.dir, "server")
 	c.Expect("PUBLISH $SYS/broker/certificates/127.0.0.1:0/certfile/days 100")
 }
+
+// The certificate of a client that ends soon is told of once for each step
+// nearer to its end, and again if it is another.
+func TestClientEnds(t *testing.T) {
+	t.Parallel()
+	var ends clientEnds
+	day := 24 * time.Hour
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, step := range []struct {
+		name  string
+		after time.Duration
+		until time.Duration
+		due   bool
+	}{
+		{"pump", 0, 31 * day, false},
+		{"pump", 2 * day, 31 * day, true},
+		{"pump", 3 * day, 31 * day, false},
+		{"valve", 3 * day, 31 * day, true},
+		{"pump", 24 * day, 31 * day, true},
+		{"pump", 29 * day, 31 * day, false},
+		{"pump", 30 * day, 31 * day, true},
+		{"pump", 30 * day, 35 * day, true}, // it was renewed, and not for long
+		{"pump", 36 * day, 35 * day, true}, // whose dates nobody looks at
+		{"pump", 37 * day, 400 * day, false},
+	} {
+		if due := ends.due(begin.Add(step.after), step.name, begin.Add(step.until)); due != step.due {
+			t.Errorf("%+v: got %v", step, due)
+		}
+	}
+	if n := ends.count.Load(); n != 8 {
+		t.Errorf("counted %d connections, want 8", n)
+	}
+	for i := range maxClientEnds {
+		ends.due(begin, strconv.Itoa(i), begin)
+	}
+	if n := len(ends.told); n > maxClientEnds {
+		t.Errorf("%d names are remembered", n)
+	}
+}
+
+func TestClientEndIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSafe(t)
+	r, address := startRenewing(t, s.words("sys_interval 1\nrequire_certificate true"))
+	five := s.ca.Issue(t, certtest.Template{Name: "valve", Client: true, Until: time.Now().Add(5*24*time.Hour + time.Minute)})
+	years := s.ca.Issue(t, certtest.Template{Name: "years", Client: true, Until: time.Now().Add(1000 * 24 * time.Hour)})
+	stay(t, address, s.client(&five), "id=a")
+	stay(t, address, s.client(&years), "id=b")
+	c, _ := stay(t, address, s.client(&five), "id=c")
+	r.wait(t, "Warning: The certificate of client 'valve', which came from 127.0.0.1:")
+	r.wait(t, ", ends in 5 days, on ")
+	c.SendText("SUBSCRIBE 1 $SYS/broker/logins/certificate_ending qos=0")
+	c.Expect("SUBACK 1 0")
+	for {
+		p, ok := c.Read().(*packet.Publish)
+		if !ok {
+			t.Fatal("two connections are not counted")
+		}
+		if string(p.Payload) == "2" {
+			break
+		}
+	}
+	if log := r.log.String(); strings.Count(log, "The certificate of client") != 1 || strings.Contains(log, "'years'") {
+		t.Errorf("it is told otherwise, in\n%s", log)
+	}
+}

@@ -208,6 +208,9 @@ func (d *daemon) negotiated(s *seal, c *listen.Secured) {
 	case *sealed:
 		state := session.ConnectionState()
 		version, cipher = strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1), state.CipherSuite
+		if shown := state.PeerCertificates; len(shown) > 0 {
+			d.noteClientEnd(shown[0], c.RemoteAddr())
+		}
 	case *psk.Conn:
 		cipher = uint16(session.State().Suite)
 	}

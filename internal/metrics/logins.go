@@ -9,6 +9,7 @@ type Logins struct {
 	Delayed    uint64
 	Refused    uint64
 	Busy       uint64
+	Ending     uint64 // with a certificate that ends soon
 	Waiting    int
 	Slowed     int
 }
@@ -44,6 +45,11 @@ var loggedIn = []Row{
 		Topics: []string{"logins/busy"}, Name: "logins_busy_total", Kind: Counter, Ours: true,
 		Help:  "Logins that were refused because too many came at once",
 		Value: func(s *Sample) int64 { return int64(s.Logins.Busy) },
+	},
+	{
+		Topics: []string{"logins/certificate_ending"}, Name: "client_certificates_ending_total", Kind: Counter, Ours: true,
+		Help:  "Connections of clients whose certificate ends within 30 days",
+		Value: func(s *Sample) int64 { return int64(s.Logins.Ending) },
 	},
 	{
 		Topics: []string{"logins/waiting"}, Name: "logins_waiting", Kind: Gauge, Ours: true,
