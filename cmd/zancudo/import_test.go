@@ -326,3 +326,62 @@ func TestImportSQLite(t *testing.T) {
 	b.signal(syscall.SIGTERM)
 	b.status()
 }
+
+// TestInheritSQLite starts Zancudo with a configuration that has the plugin, where
+// Mosquitto was killed: nothing but the plugin says that the state is kept.
+func TestInheritSQLite(t *testing.T) {
+	t.Parallel()
+	port, dir := proctest.FreePort(t), t.TempDir()
+	file := filepath.Join(dir, "mosquitto.sqlite3")
+	before := make(map[string][]byte)
+	for _, ending := range []string{"", "-wal"} {
+		b, err := os.ReadFile(filepath.Join("..", "..", "internal", "store", "mosqlite", "testdata", "mosquitto.sqlite3"+ending))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file+ending, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before[ending] = b
+	}
+	conf := open(t, port, "plugin /usr/lib/x86_64-linux-gnu/mosquitto_persist_sqlite.so", "plugin_opt_db_file "+file, "plugin_opt_sync normal", "plugin_opt_flush_period 5")
+	b := broker(t, "-c", conf)
+	b.wait(&b.stderr, "The plugin mosquitto_persist_sqlite.so is not loaded: the broker's own store does its work")
+	b.wait(&b.stderr, "Took over what Mosquitto has left in "+file+": 2 sessions, 1 subscription, 3 queued messages, 1 half-received message, 1 retained message\n")
+	three := client(t, port, packet.V311)
+	three.SendText("CONNECT id=three")
+	three.Expect("CONNACK present", "PUBLISH 1 long/0 dup qos=1 x")
+	b.signal(syscall.SIGKILL)
+	<-b.ended
+	for ending, want := range before {
+		for _, name := range []string{file, file + ".imported"} {
+			if got, err := os.ReadFile(name + ending); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s is another one, %v", name+ending, err)
+			}
+		}
+	}
+	b = broker(t, "-c", conf)
+	if log := b.stderr.String(); strings.Contains(log, "what Mosquitto has left") || strings.Contains(log, "Mosquitto has written") {
+		t.Errorf("at the second start it says:\n%s", log)
+	}
+	b.signal(syscall.SIGTERM)
+	b.status()
+
+	// Without its store the broker does not take old messages for new ones.
+	if err := os.RemoveAll(filepath.Join(dir, "zancudo")); err != nil {
+		t.Fatal(err)
+	}
+	b = broker(t, "-c", conf)
+	b.wait(&b.stderr, "The sessions and messages in "+file+" were taken over once, and are not again")
+	b.signal(syscall.SIGTERM)
+	b.status()
+
+	// Mosquitto has run again.
+	if err := os.WriteFile(file, append(bytes.Clone(before[""]), make([]byte, 4096)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b = broker(t, "-c", conf)
+	b.wait(&b.stderr, "Mosquitto has written "+file+", and its sessions and messages are not taken over")
+	b.signal(syscall.SIGTERM)
+	b.status()
+}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -81,7 +82,7 @@ func (o *importOptions) complete(env Env) (err error) {
 			return err
 		}
 		if o.File == "" {
-			o.File = place.Marker
+			o.File = cmp.Or(o.Config.DatabaseFile(), place.Marker)
 		}
 	}
 	if o.File == "" {

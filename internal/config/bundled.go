@@ -1,34 +1,38 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
 
 // bundled are the plugins of Mosquitto that are built in, by the names of their
-// files, and the option of each that names its file. The first two are the same
-// as words.
+// files, and the option of each that names the file it must have. The first two
+// are the same as words.
 var bundled = map[string]string{
 	"mosquitto_password_file.so":    "password_file",
 	"mosquitto_acl_file.so":         "acl_file",
 	"mosquitto_dynamic_security.so": dynamicOption,
+	databasePlugin:                  "",
 }
 
-const dynamicOption = "config_file"
+const (
+	dynamicOption  = "config_file"
+	databasePlugin = "mosquitto_persist_sqlite.so"
+)
 
 // fileName is the last part of the path of a plugin, which knows it anywhere.
 func (p *Plugin) fileName() string { return p.Path[strings.LastIndexByte(p.Path, '/')+1:] }
 
 // unknownPlugin is the problem of a plugin that is not built in.
 func unknownPlugin(w *Word, p *Plugin) *Problem {
-	if bundled[p.fileName()] != "" {
+	if _, known := bundled[p.fileName()]; known {
 		return nil
 	}
 	problem := &Problem{Class: Refusal, Word: w.Name, Text: fmt.Sprintf("The plugin '%s' is not supported.", clean(p.Path))}
 	switch p.fileName() {
-	case "mosquitto_persist_sqlite.so":
-		problem.Remedy = "Write 'persistence true' instead: it keeps everything on disk."
 	case "mosquitto_sparkplug_aware.so":
 		problem.Text = "The plugin 'mosquitto_sparkplug_aware.so' is not supported yet."
 		problem.Remedy = "The broker runs without the line, and then serves Sparkplug like any other messages."
@@ -88,11 +92,35 @@ func (c *Config) ACLFileOn(l *Listener) *SecurityFile {
 // none.
 func (c *Config) DynamicFileOn(l *Listener) *SecurityFile {
 	for _, p := range c.pluginsOn(l) {
-		if path := p.Option(dynamicOption); bundled[p.fileName()] == dynamicOption && path != "" {
-			return &SecurityFile{path, p.Option("password_init_file"), "plugin_opt_" + dynamicOption, place{p.File, p.Line}}
+		if file := p.Option(dynamicOption); bundled[p.fileName()] == dynamicOption && file != "" {
+			return &SecurityFile{file, p.Option("password_init_file"), "plugin_opt_" + dynamicOption, place{p.File, p.Line}}
 		}
 	}
 	return nil
+}
+
+// DatabaseFile is where Mosquitto's plugin for SQLite keeps its state; empty: the
+// configuration does not have the plugin. Here the store does its work.
+func (c *Config) DatabaseFile() string {
+	for _, p := range c.plugins() {
+		if p.fileName() == databasePlugin {
+			return cmp.Or(p.Option("db_file"), path.Join(c.PersistenceLocation, "mosquitto.sqlite3"))
+		}
+	}
+	return ""
+}
+
+// settleDatabase has the state kept if the plugin for SQLite is to keep it: by its
+// database, if nothing says where.
+func (c *Config) settleDatabase() {
+	file := c.DatabaseFile()
+	if file == "" {
+		return
+	}
+	c.Persistence = true
+	if dir := path.Dir(file); c.PersistenceLocation == "" && dir != "." {
+		c.PersistenceLocation = dir
+	}
 }
 
 // checkDynamic is the problem of several files of dynamic security: commands
@@ -123,7 +151,7 @@ func (c *Config) checkRights(l *Listener) *Problem {
 }
 
 // securityFiles are the files of a word and of the plugins that do the same.
-func (c *Config) securityFiles(l *Listener, word, path string) (all []SecurityFile) {
+func (c *Config) securityFiles(l *Listener, word, file string) (all []SecurityFile) {
 	add := func(f SecurityFile) {
 		if f.Path != "" && !slices.ContainsFunc(all, func(other SecurityFile) bool { return other.Path == f.Path }) {
 			all = append(all, f)
@@ -138,7 +166,7 @@ func (c *Config) securityFiles(l *Listener, word, path string) (all []SecurityFi
 	if c.PerListenerSettings {
 		owner = &l.Security
 	}
-	add(SecurityFile{path, "", word, c.places[given{Find(word), owner}]})
+	add(SecurityFile{file, "", word, c.places[given{Find(word), owner}]})
 	return all
 }
 

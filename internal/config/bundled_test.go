@@ -28,7 +28,7 @@ func TestPlugins(t *testing.T) {
 			"per_listener_settings true\nlistener 1\nplugin mosquitto_dynamic_security.so\nplugin_opt_config_file /d\nlistener 2\nplugin mosquitto_dynamic_security.so\nplugin_opt_config_file /e",
 			"", "There are two files of dynamic security: '/d' and '/e'.\nError found at a.conf:6.", "", "",
 		},
-		{"SQLite", "listener 1\nplugin mosquitto_persist_sqlite.so", "Write 'persistence true' instead", "", "", ""},
+		{"SQLite", "listener 1\nplugin mosquitto_persist_sqlite.so\nplugin_opt_sync normal\nplugin_opt_flush_period 5\nplugin_opt_page_size 4096", "", "", "", ""},
 		{"loaded", "plugin_load x /opt/go-auth.so\nlistener 1", "'/opt/go-auth.so' is not supported", "", "", ""},
 		{"global and another", "global_plugin /opt/go-auth.so\nlistener 1", "'/opt/go-auth.so' is not supported", "", "", ""},
 	} {
@@ -58,6 +58,28 @@ func TestPlugins(t *testing.T) {
 		}
 		if got := strings.Join(users, " "); got != test.users || rights != test.rights {
 			t.Errorf("%s: got users of %q and rights of %q, want %q and %q", test.name, got, rights, test.users, test.rights)
+		}
+	}
+}
+
+// TestDatabase: the plugin for SQLite stands for persistence.
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, text, file, location string }{
+		{"none", "persistence true\npersistence_location /s/", "", "/s/"},
+		{"where it keeps it", "plugin /usr/lib/mosquitto_persist_sqlite.so\nplugin_opt_db_file /var/lib/m/a.sqlite3\nlistener 1", "/var/lib/m/a.sqlite3", "/var/lib/m"},
+		{"both", "persistence_location /s/\nglobal_plugin mosquitto_persist_sqlite.so\nplugin_opt_db_file /d/a", "/d/a", "/s/"},
+		{"no file", "persistence_location /s/\nplugin mosquitto_persist_sqlite.so", "/s/mosquitto.sqlite3", "/s/"},
+		{"nothing", "persistence false\nplugin_load x mosquitto_persist_sqlite.so", "mosquitto.sqlite3", ""},
+		{"of a listener", "per_listener_settings true\nlistener 1\nplugin mosquitto_persist_sqlite.so\nplugin_opt_db_file b", "b", ""},
+	} {
+		c, err := Load(Source{File: "a.conf", Read: func(string) ([]byte, error) { return []byte(test.text), nil }})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if c.DatabaseFile() != test.file || c.PersistenceLocation != test.location || !c.Persistence {
+			t.Errorf("%s: got %q, in %q, %v", test.name, c.DatabaseFile(), c.PersistenceLocation, c.Persistence)
 		}
 	}
 }

@@ -22,6 +22,7 @@ func (p *parser) finish() {
 		p.report(c.checkRights(l))
 	}
 	p.report(c.checkDynamic())
+	c.settleDatabase()
 	p.report(p.homeless())
 	p.report(c.lossy())
 	for _, plugin := range c.plugins() {

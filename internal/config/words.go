@@ -121,7 +121,8 @@ var securityWords = []Word{
 		Sample: "mosquitto_password_file.so",
 		Doc: "Use a plugin. Those of Mosquitto for password files (mosquitto_password_file.so with plugin_opt_password_file), access rules " +
 			"(mosquitto_acl_file.so with plugin_opt_acl_file) and dynamic security (mosquitto_dynamic_security.so with plugin_opt_config_file) are built in and known by their names, " +
-			"wherever the files are; nothing is loaded. Others are not supported.",
+			"wherever the files are; nothing is loaded. For mosquitto_persist_sqlite.so the broker's own store does the work, as with persistence true; it takes over the database that " +
+			"plugin_opt_db_file names, and the other options of it have no effect. Others are not supported.",
 	},
 	{
 		Name: "global_plugin", Scope: Opening, Kind: String, Value: "PATH",

@@ -69,7 +69,11 @@ func Import(o ImportOptions) (*Imported, error) {
 	if err != nil {
 		return nil, err
 	}
-	ownPlace := file == place.Marker
+	database, err := databaseOf(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	ownPlace := file == place.Marker || file == database
 	if o.Dir != "" {
 		place = store.Options{Dir: o.Dir}
 	}
@@ -304,19 +308,34 @@ func (s *rehearsal) Close() error { return nil }
 // isMosquittos reports whether a file is one that Mosquitto has written, and
 // Zancudo has not.
 func isMosquittos(file string) (bool, error) {
+	b, err := beginningOf(file, 4096) // a marker is not longer
+	if err != nil || b == nil {
+		return false, err
+	}
+	db, _ := mosqdb.Parse(b)
+	return mosqlite.Is(b) || mosqdb.Is(b) && (db == nil || db.Marker == ""), nil
+}
+
+// isDatabase reports whether a file is one of SQLite.
+func isDatabase(file string) (bool, error) {
+	b, err := beginningOf(file, 16)
+	return mosqlite.Is(b), err
+}
+
+// beginningOf is the beginning of a file; nil: there is none.
+func beginningOf(file string, size int) ([]byte, error) {
 	if _, err := os.Lstat(file); err != nil {
-		return false, nil // whoever needs the directory says what is wrong with it
+		return nil, nil // whoever needs the directory says what is wrong with it
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	b := make([]byte, 4096)          // a marker is not longer
+	b := make([]byte, size)
 	n, err := io.ReadFull(f, b)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
 	}
-	db, _ := mosqdb.Parse(b[:n])
-	return mosqdb.Is(b[:n]) && (db == nil || db.Marker == ""), nil
+	return b[:n], err
 }

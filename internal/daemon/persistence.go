@@ -51,6 +51,9 @@ func (d *daemon) openStore(ctx context.Context, c *config.Config) (*store.Store,
 	}
 	o.Logger = d.logger
 	o.Sync, o.SyncInterval = syncing(c)
+	if c.DatabaseFile() != "" {
+		d.logger.Info("plugin for SQLite replaced")
+	}
 	if err := d.inherit(c, o); err != nil {
 		return nil, err
 	}

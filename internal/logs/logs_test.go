@@ -29,6 +29,7 @@ func TestLines(t *testing.T) {
 			[]any{"remote", me, "source", "192.168.1.9", "user", "ann", "failures", 6, "delay", 2 * time.Second},
 			"Warning: Logins slowed down: 6 failed logins from 192.168.1.9:50000 as user 'ann', the next one waits for 2s.",
 		},
+		{slog.LevelInfo, msgNoDatabase, nil, "The plugin mosquitto_persist_sqlite.so is not loaded: the broker's own store does its work, durable before it is acknowledged, and its options have no effect."},
 		{slog.LevelInfo, msgKept, []any{"path", "/var/lib/zancudo/zancudo"}, "Sessions and messages are kept in /var/lib/zancudo/zancudo."},
 		{
 			slog.LevelError, msgFull,

@@ -31,6 +31,7 @@ const (
 	msgConfiguration = "configuration warning"
 	msgKept          = "state kept"
 	msgNotKept       = "state not kept"
+	msgNoDatabase    = "plugin for SQLite replaced"
 	msgFull          = "store stopped taking facts"
 	msgRecovered     = "store recovered"
 	msgDamaged       = "store was damaged and put aside"
@@ -128,7 +129,7 @@ func appendDaemon(b []byte, message string, a attrs) []byte {
 		return append(appendText(append(b, "Config loaded from "...), a.text("file")), '.')
 	case msgConfiguration:
 		return appendText(b, a.text("text"))
-	case msgKept, msgNotKept, msgInherited, msgNotInherited, msgFull, msgRecovered, msgDamaged:
+	case msgKept, msgNotKept, msgNoDatabase, msgInherited, msgNotInherited, msgFull, msgRecovered, msgDamaged:
 		return appendStore(b, message, a)
 	case msgReloading:
 		return append(b, "Reloading config."...)
@@ -222,6 +223,8 @@ func appendStore(b []byte, message string, a attrs) []byte {
 		return append(appendText(append(b, "Sessions and messages are kept in "...), a.text("path")), '.')
 	case msgNotKept:
 		return append(b, "Sessions and messages are in memory only, and gone when the broker ends; 'persistence true' keeps them on disk."...)
+	case msgNoDatabase:
+		return append(b, "The plugin mosquitto_persist_sqlite.so is not loaded: the broker's own store does its work, durable before it is acknowledged, and its options have no effect."...)
 	case msgInherited:
 		b = appendText(append(b, "Took over what Mosquitto has left in "...), a.text("file"))
 		return appendText(append(b, ": "...), a.text("text"))
