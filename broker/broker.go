@@ -79,7 +79,11 @@ func (b *Broker) Change(o Options) {
 		cl.mu.Lock()
 		cl.session.Limit(&b.options().limits)
 		cl.trace()
+		away := cl.shorten()
 		cl.mu.Unlock()
+		if away != nil {
+			cl.await(away)
+		}
 	}
 	b.index.generation.Add(1) // MergeOverlapping may have changed
 }

@@ -81,6 +81,26 @@ func (cl *client) leave(c *conn, keepWill bool) (left *remains, away *absence, w
 	return left, away, true
 }
 
+// shorten bounds how long the session of an absent client is kept, since it left,
+// by a limit that is new; nil: it ends before that. Clients of MQTT 5.0 that are
+// connected were told how long it is. The store is not: a start applies the limit,
+// too. The client is locked.
+func (cl *client) shorten() *absence {
+	away, seconds := cl.absence, cl.broker.expiry(cl.session.Expiry())
+	switch {
+	case cl.over() || seconds == cl.session.Expiry():
+		return nil
+	case cl.conn != nil && cl.conn.version != packet.V5:
+		cl.session.SetExpiry(seconds)
+		return nil
+	case away == nil:
+		return nil
+	}
+	cl.session.SetExpiry(seconds)
+	away.endAt = cl.since.Add(time.Duration(seconds) * time.Second)
+	return away
+}
+
 // keep is save where nobody can be told that it failed. A broker that stops
 // leaves the facts as they are: its clients did not go.
 func (cl *client) keep() {

@@ -94,6 +94,43 @@ func TestRestartSessionExpiry(t *testing.T) {
 	})
 }
 
+// TestChangedSessionExpiry: a bound that comes with a reload holds for sessions
+// whose client is away, since it left, and for those of MQTT 3.x whose client is
+// there and was told nothing.
+func TestChangedSessionExpiry(t *testing.T) {
+	atStation(t, broker.Options{}, func(s *station) {
+		want := func(n int) {
+			t.Helper()
+			if got := s.broker.Stats().Sessions; got != n {
+				t.Errorf("%d sessions, want %d", got, n)
+			}
+			s.wantFacts('s', n)
+		}
+		s.subscriber("id=old", "a qos=1").Drop()
+		s.subscriber("v5 id=five session-expiry=1000000", "a qos=1").Drop()
+		s.subscriber("v5 id=soon session-expiry=60", "a qos=1").Drop()
+		s.subscriber("v5 id=back session-expiry=1000000", "a qos=1").Drop()
+		three := s.subscriber("id=three", "a qos=1")
+		told := s.subscriber("v5 id=told session-expiry=7200", "a qos=1")
+		time.Sleep(30 * time.Second)
+		s.broker.Change(broker.Options{MaxSessionExpiry: time.Hour})
+		want(6)
+		time.Sleep(time.Minute)
+		want(5)
+		back := s.connect("v5 id=back session-expiry=1000000", " present session-expiry=3600 ...")
+		three.Drop()
+		told.Drop()
+		time.Sleep(59 * time.Minute)
+		want(3) // old and five have gone, an hour after they had left
+		time.Sleep(2 * time.Minute)
+		want(2) // and three
+		s.broker.Change(broker.Options{})
+		time.Sleep(2 * time.Hour)
+		want(1) // told, when it had been told
+		back.Drop()
+	})
+}
+
 // With no limit to what is under way, a queue that was restored is in the store
 // all the same, but for what a released message has before it.
 func TestRestoredQueueWithoutInflightLimit(t *testing.T) {

@@ -269,7 +269,7 @@ var messageWords = []Word{
 	},
 	{
 		Name: "persistent_client_expiration", Kind: Duration,
-		Doc:   "How long the session of an absent client is kept: a number and h, d, w, m (30 days) or y; for ever unless given.",
+		Doc:   "How long the session of an absent client is kept: a number and h, d, w, m (30 days) or y; for ever unless given. A reload that makes it shorter reaches those who are away.",
 		place: func(t target) any { return &t.config.PersistentClientExpiration },
 	},
 	{
