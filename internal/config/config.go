@@ -85,6 +85,8 @@ type Listener struct {
 	Security Security
 	// WebSocketsOrigins are the origins of web pages that are let in; none: all.
 	WebSocketsOrigins Texts
+	// WebSocketsProxy are addresses and networks of proxies, with blanks between them.
+	WebSocketsProxy string
 	// AdditionalCertificates are the files of further certificates, and of their keys.
 	AdditionalCertificates Texts
 	UsePlugins             Texts // by the names of LoadedPlugins

@@ -50,6 +50,11 @@ func TestParse(t *testing.T) {
 			c.UpgradeOutgoingQoS, c.SetTCPNoDelay, c.Log.ConnectionMessages = true, false, false
 		}},
 		{"expiration", "persistent_client_expiration 2m", func(c *Config) { c.PersistentClientExpiration = 60 * 24 * time.Hour }},
+		{"proxies", "listener 1\nprotocol websockets\nwebsockets_proxy ::1  10.0.0.0/8", func(c *Config) {
+			l := newListener(1)
+			l.File, l.Line, l.Protocol, l.WebSocketsProxy = "a.conf", 1, "websockets", "::1  10.0.0.0/8"
+			c.Listeners, c.LocalOnly = []*Listener{l}, false
+		}},
 		{"sync", "persistence_sync never", func(c *Config) { c.PersistenceSync = Sync{Mode: "never"} }},
 		{"sync with an interval", "persistence_sync never\npersistence_sync\tinterval  250 ", func(c *Config) { c.PersistenceSync = Sync{"interval", 250 * time.Millisecond} }},
 		{"first log_type replaces", "log_type error\nlog_type debug", func(c *Config) { c.Log.Types = LogError | LogDebug }},
@@ -162,6 +167,8 @@ func TestProblems(t *testing.T) {
 			"not hexadecimal", "connection a\naddress b\ntopic #\nbridge_psk 0xff",
 			"Invalid 'bridge_psk' value (...).\nError found at a.conf:4. Write two of 0 to 9 and a to f for each byte, without 0x.",
 		},
+		{"no network", "listener 1883\nwebsockets_proxy 10.0.0.1 proxy.lan", "Invalid 'websockets_proxy' value (proxy.lan).\nError found at a.conf:2. Write addresses or networks, such as 192.168.1.5 or 10.0.0.0/8, with blanks between them."},
+		{"no size of a network", "listener 1883\nwebsockets_proxy 10.0.0.0/", "Invalid 'websockets_proxy' value (10.0.0.0/).\nError found at a.conf:2. Write addresses or networks, such as 192.168.1.5 or 10.0.0.0/8, with blanks between them."},
 		{"wildcards", "listener 1883\nmount_point a/+/", "Invalid 'mount_point' value (a/+/). Does it contain a wildcard character?\nError found at a.conf:2. Take out + and #."},
 		{
 			"one identifier for two", "connection a\naddress b\ntopic #\nlocal_clientid x\nconnection c\naddress d\ntopic #\nlocal_clientid x",

@@ -44,7 +44,7 @@ func (l *linter) pointlessTLS(o *Listener) {
 
 // pointlessOn tells of words that a listener of another kind would need.
 func (l *linter) pointlessOn(o *Listener) {
-	l.pointlessIf(o.Protocol != "websockets", o, "it is for listeners with 'protocol websockets'", "Remove the line, or add that one.", "websockets_origin")
+	l.pointlessIf(o.Protocol != "websockets", o, "it is for listeners with 'protocol websockets'", "Remove the line, or add that one.", "websockets_origin", "websockets_proxy")
 	l.pointlessIf(o.Protocol != "http_api", o, "it is for listeners with 'protocol http_api'", "Remove the line, or add that one.", "http_dir")
 	l.pointlessIf(o.Protocol == "http_api", o, "nobody speaks MQTT on this listener", "Remove the line.",
 		"accept_protocol_versions", "max_qos", "max_topic_alias", "max_topic_alias_broker", "mount_point", "use_username_as_clientid", "listener_auto_id_prefix")

@@ -147,7 +147,7 @@ func lineOf(w *Word) string {
 		"bridge_psk": "abc123", "tls_engine_kpass_sha1": "abcd", "bind_address": "localhost",
 		"accept_protocol_versions": "5", "plugin_use": "name", "plugin_load": "other path", "listener": "1885", "include_dir": "none",
 		"topic": "a/# in 1 l/ r/", "restart_timeout": "7", "bridge_tcp_keepalive": "1 2 3", "address": "host:1884",
-		"socket_mode": "0660", "persistence_sync": "interval 20",
+		"socket_mode": "0660", "persistence_sync": "interval 20", "websockets_proxy": "10.0.0.1 ::/8",
 	}
 	if form := forms[w.Name]; form != "" {
 		return w.Name + " " + form

@@ -125,6 +125,13 @@ var listenerWords = []Word{
 		Doc:    "The origin of web pages that may connect, such as https://example.org; all unless given. May be repeated.",
 		place:  func(t target) any { return &t.listener.WebSocketsOrigins },
 	},
+	{
+		Name: "websockets_proxy", check: networks, Scope: PerListener, Kind: String, Value: "ADDRESS[/BITS]...", Ours: true,
+		Sample: "10.0.0.5 172.16.0.0/12",
+		Doc: "The addresses and networks of proxies whose X-Forwarded-For says where a client is, with blanks between them; a proxy on this machine is " +
+			"believed without. Everybody else's header is passed over.",
+		place: func(t target) any { return &t.listener.WebSocketsProxy },
+	},
 }
 
 var tlsWords = []Word{

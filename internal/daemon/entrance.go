@@ -62,19 +62,19 @@ func (p place) String() string {
 
 // shape is what the sockets of a listener are made of.
 type shape struct {
-	protocol, httpDir, origins string
-	mode, owner                string // of a unix socket
-	proxy                      int
-	proxyTLS                   bool
-	delay                      bool
-	anonymous                  bool // for HTTP
-	tls                        bool
-	proxyCertificate           bool
+	protocol, httpDir, origins, proxies string
+	mode, owner                         string // of a unix socket
+	proxy                               int
+	proxyTLS                            bool
+	delay                               bool
+	anonymous                           bool // for HTTP
+	tls                                 bool
+	proxyCertificate                    bool
 }
 
 func shapeOf(c *config.Config, l *config.Listener) shape {
 	return shape{
-		l.Protocol, l.HTTPDir, strings.Join(l.WebSocketsOrigins, "\n"), l.SocketMode, l.SocketOwner, l.EnableProxyProtocol, l.ProxyProtocolV2RequireTLS,
+		l.Protocol, l.HTTPDir, strings.Join(l.WebSocketsOrigins, "\n"), l.WebSocketsProxy, l.SocketMode, l.SocketOwner, l.EnableProxyProtocol, l.ProxyProtocolV2RequireTLS,
 		!c.SetTCPNoDelay, l.Protocol == httpAPI && c.AnonymousOn(l), l.TLS.On(), l.EnableProxyProtocol == 2 && l.TLS.RequireCertificate,
 	}
 }

@@ -216,6 +216,12 @@ func TestReloadSockets(t *testing.T) {
 	if _, err := conn.Read(answer); err != nil || string(answer) != "HTTP/1.1" {
 		t.Errorf("a WebSocket listener answers %q, %v", answer, err)
 	}
+	r.must(base+"protocol websockets\nwebsockets_proxy 10.0.0.0/8 ::1\n", "~websockets_proxy (none) → 10.0.0.0/8 ::1"+name)
+	alive(c)
+	if _, err := r.reload(base + "protocol websockets\nwebsockets_proxy 10.0.0.0/99\n"); err == nil || !strings.Contains(err.Error(), "Invalid 'websockets_proxy' value (10.0.0.0/99)") {
+		t.Errorf("with a network that is none: %v", err)
+	}
+	r.must(base+"protocol websockets\n", "~websockets_proxy 10.0.0.0/8 ::1 → (none)"+name)
 	r.must(base, "~protocol websockets → mqtt"+name)
 	r.connect(port, "v5 id=new clean", "...").Drop()
 	// The same port at all addresses: the old sockets are in the way.

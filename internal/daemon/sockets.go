@@ -3,11 +3,14 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/zancudomq/zancudo/internal/config"
 	"github.com/zancudomq/zancudo/internal/listen"
@@ -17,6 +20,10 @@ import (
 // openSockets opens the sockets of l, with TLS if there is a seal, and returns
 // listeners whose connections speak MQTT, or HTTP. They are open as a whole or not at all.
 func (d *daemon) openSockets(ctx context.Context, c *config.Config, l *config.Listener, s *seal) ([]net.Listener, error) {
+	web, err := webSocketOptions(c, l, d.logger)
+	if err != nil {
+		return nil, err
+	}
 	o := socketOptions(c, l)
 	o.Inherited = d.process.sockets
 	o.Proxy.Rejected = rejected(d.logger)
@@ -29,7 +36,7 @@ func (d *daemon) openSockets(ctx context.Context, c *config.Config, l *config.Li
 			sockets[i] = listen.Secure(sockets[i], d.secureOptions(s))
 		}
 		if l.Protocol == "websockets" {
-			sockets[i] = ws.NewListener(sockets[i], webSocketOptions(c, l, d.logger))
+			sockets[i] = ws.NewListener(sockets[i], web)
 		}
 	}
 	return sockets, nil
@@ -69,10 +76,30 @@ func fileMode(digits string) fs.FileMode {
 	return fs.FileMode(mode)
 }
 
-func webSocketOptions(c *config.Config, l *config.Listener, logger *slog.Logger) ws.Options {
-	return ws.Options{
+func webSocketOptions(c *config.Config, l *config.Listener, logger *slog.Logger) (ws.Options, error) {
+	o := ws.Options{
 		Origins: l.WebSocketsOrigins, HeaderBytes: max(c.PacketBufferSize, ws.DefaultHeaderBytes), Rejected: rejected(logger),
 	}
+	for _, field := range strings.Fields(l.WebSocketsProxy) {
+		p, err := network(field)
+		if err != nil {
+			return o, sentence(fmt.Sprintf("Invalid 'websockets_proxy' value (%s): %v (%v).", field, err, l))
+		}
+		o.Proxies = append(o.Proxies, p)
+	}
+	return o, nil
+}
+
+// network reads a network, or an address, which is one of its own.
+func network(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		return netip.ParsePrefix(text)
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return a.Prefix(a.BitLen())
 }
 
 // rejected returns a function that logs connections that are not served. Those

@@ -3,6 +3,7 @@ package ws
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ type Options struct {
 	// Origins are what the Origin header may be, as in https://example.org;
 	// none: anything, also nothing.
 	Origins []string
+	// Proxies are whose X-Forwarded-For says where a client is. Those on this
+	// machine need not be named; everybody else could say anything.
+	Proxies []netip.Prefix
 	// HeaderBytes bounds a request; zero: 8 kB.
 	HeaderBytes int
 	// HandshakeTimeout bounds the time that a client may take from its TCP

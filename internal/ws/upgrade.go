@@ -65,7 +65,7 @@ func (o *Options) upgrade(conn net.Conn) (*Conn, error) {
 	early, _ := r.Peek(r.Buffered())
 	c := newConn(conn, append([]byte(nil), early...), protocol)
 	c.in.masked = true
-	c.remote = forwardedFor(request.Header)
+	c.remote = o.forwardedFor(conn.RemoteAddr(), request.Header)
 	return c, nil
 }
 
@@ -122,15 +122,42 @@ func hasToken(h http.Header, name, token string) bool {
 }
 
 // forwardedFor is the address of the client that a proxy speaks for; nil: there
-// is no proxy, or it does not say.
-func forwardedFor(h http.Header) net.Addr {
-	first, _, _ := strings.Cut(h.Get("X-Forwarded-For"), ",")
-	first = strings.TrimSpace(first)
-	if ip, err := netip.ParseAddr(strings.Trim(first, "[]")); err == nil {
-		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
+// is none, it does not say, or it is not believed. Each proxy appends whom it has
+// served, and so the last address counts that is not one of a proxy itself: what
+// stands before it comes from the client.
+func (o *Options) forwardedFor(peer net.Addr, h http.Header) (client net.Addr) {
+	if peer == nil {
+		return nil
 	}
-	if at, err := netip.ParseAddrPort(first); err == nil {
-		return net.TCPAddrFromAddrPort(at)
+	at, _ := netip.ParseAddrPort(peer.String())
+	if at.IsValid() && !o.believes(at.Addr()) { // others are unix sockets
+		return nil
 	}
-	return nil
+	told := strings.Split(strings.Join(h.Values("X-Forwarded-For"), ","), ",")
+	for _, text := range slices.Backward(told) {
+		at, ok := addressOf(strings.TrimSpace(text))
+		if !ok {
+			break
+		}
+		client = net.TCPAddrFromAddrPort(at)
+		if !o.believes(at.Addr()) {
+			break
+		}
+	}
+	return client
+}
+
+// believes reports whether an address is one of a proxy.
+func (o *Options) believes(a netip.Addr) bool {
+	a = a.WithZone("").Unmap()
+	return a.IsLoopback() || slices.ContainsFunc(o.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// addressOf reads an address as proxies write it, with a port or without.
+func addressOf(text string) (at netip.AddrPort, ok bool) {
+	if ip, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		return netip.AddrPortFrom(ip, 0), true
+	}
+	at, err := netip.ParseAddrPort(text)
+	return at, err == nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -286,24 +287,81 @@ func TestLinger(t *testing.T) {
 	})
 }
 
+// from is a connection that comes from an address.
+type from struct {
+	net.Conn
+	address string
+}
+
+func (f from) RemoteAddr() net.Addr {
+	at, err := netip.ParseAddrPort(f.address)
+	if err != nil {
+		return &net.UnixAddr{Name: f.address}
+	}
+	return net.TCPAddrFromAddrPort(at)
+}
+
+// fromListener has all connections come from an address.
+type fromListener struct {
+	net.Listener
+	address string
+}
+
+func (l fromListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return from{c, l.address}, err
+}
+
 func TestForwardedFor(t *testing.T) {
-	for header, want := range map[string]string{
-		"203.0.113.7":             "203.0.113.7:0",
-		"203.0.113.7, 10.0.0.1":   "203.0.113.7:0",
-		"2001:db8::1":             "[2001:db8::1]:0",
-		"[2001:db8::1]":           "[2001:db8::1]:0",
-		"203.0.113.7:4711":        "203.0.113.7:4711",
-		"unknown":                 "",
-		"'; DROP TABLE clients--": "",
+	here, proxy, stranger := "127.0.0.1:5", "10.1.2.3:5", "198.51.100.1:5"
+	for _, test := range []struct {
+		peer   string
+		header []string
+		want   string // empty: the peer
+	}{
+		{here, []string{"203.0.113.7"}, "203.0.113.7:0"},
+		{"[::1]:5", []string{"203.0.113.7"}, "203.0.113.7:0"},
+		{"@", []string{"203.0.113.7"}, "203.0.113.7:0"},
+		{here, []string{"2001:db8::1"}, "[2001:db8::1]:0"},
+		{here, []string{"[2001:db8::1]"}, "[2001:db8::1]:0"},
+		{here, []string{"203.0.113.7:4711"}, "203.0.113.7:4711"},
+		{here, []string{"unknown"}, ""},
+		{here, []string{"'; DROP TABLE clients--"}, ""},
+		{here, nil, ""},
+		{here, []string{"1.1.1.1, 203.0.113.7"}, "203.0.113.7:0"},                      // the first is what the client says
+		{here, []string{"1.1.1.1, 203.0.113.7, 10.9.9.9, 127.0.0.2"}, "203.0.113.7:0"}, // through three proxies
+		{here, []string{"203.0.113.7", "10.9.9.9"}, "203.0.113.7:0"},                   // in two lines
+		{here, []string{"nonsense, 10.9.9.9"}, "10.9.9.9:0"},
+		{here, []string{"10.9.9.9"}, "10.9.9.9:0"}, // somebody on the proxy
+		{proxy, []string{"203.0.113.7"}, "203.0.113.7:0"},
+		{"[::ffff:10.1.2.3]:5", []string{"203.0.113.7"}, "203.0.113.7:0"},
+		{stranger, []string{"203.0.113.7"}, ""},
+		{stranger, []string{"127.0.0.1"}, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			_, server := pair(t, ws.ClientOptions{Header: http.Header{"X-Forwarded-For": {header}}})
-			got := server.RemoteAddr().String()
-			if want == "" {
-				want = server.NetConn().RemoteAddr().String()
+			inner := memnet.Listen()
+			l := ws.NewListener(fromListener{inner, test.peer}, ws.Options{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+			defer l.Close()
+			conn, err := inner.Dial()
+			if err != nil {
+				t.Fatal(err)
 			}
-			if got != want {
-				t.Errorf("%q: got %s, want %s", header, got, want)
+			client, err := ws.Client(t.Context(), conn, ws.ClientOptions{Header: http.Header{"X-Forwarded-For": test.header}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			server, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			want := test.want
+			if want == "" {
+				want = test.peer
+			}
+			if got := server.RemoteAddr().String(); got != want {
+				t.Errorf("%s says %q: got %s, want %s", test.peer, test.header, got, want)
 			}
 		})
 	}
