@@ -93,6 +93,10 @@ func (d *Decoder) limit(t Type) uint32 {
 // check examines the first byte of a packet.
 func (d *Decoder) check(t Type, first byte) error {
 	switch {
+	case d.Version == 0 && first == 0x16: // a handshake record
+		return fmt.Errorf("this is TLS, which is not spoken on this port: %w", MalformedPacket)
+	case d.Version == 0 && first == 'G':
+		return fmt.Errorf("this looks like HTTP, and the port speaks MQTT without WebSocket: %w", ProtocolError)
 	case d.Version == 0 && t != CONNECT: // [MQTT-3.1.0-1]
 		return fmt.Errorf("first packet is not CONNECT: %w", ProtocolError)
 	case t == 0 || t == AUTH && d.Version != V5:

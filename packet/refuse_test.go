@@ -156,10 +156,20 @@ func TestRefused(t *testing.T) {
 // An error says which packet and what about it.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
-	d := packet.Decoder{Version: v5}
-	_, _, err := d.Decode(wire(t, "32 05 0001 't' 0000"))
-	if want := "PUBLISH: packet identifier is zero: protocol error"; err == nil || err.Error() != want {
-		t.Errorf("got  %v\nwant %s", err, want)
+	for _, tt := range []struct {
+		version packet.Version
+		wire    string
+		want    string
+	}{
+		{v5, "32 05 0001 't' 0000", "PUBLISH: packet identifier is zero: protocol error"},
+		{0, "16 03 01 00", "CONNECT: this is TLS, which is not spoken on this port: malformed packet"},
+		{0, "'GET'", "PUBACK: this looks like HTTP, and the port speaks MQTT without WebSocket: protocol error"},
+		{0, "40 02 0001", "PUBACK: first packet is not CONNECT: protocol error"},
+	} {
+		d := packet.Decoder{Version: tt.version}
+		if _, _, err := d.Decode(wire(t, tt.wire)); err == nil || err.Error() != tt.want {
+			t.Errorf("got  %v\nwant %s", err, tt.want)
+		}
 	}
 }
 

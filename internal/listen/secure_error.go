@@ -76,6 +76,8 @@ func advice(alert error) string {
 		return " (it does not know the authority of our certificate)"
 	case strings.Contains(text, "bad certificate"), strings.Contains(text, "unknown certificate"):
 		return " (it does not accept our certificate; perhaps it is not for the name it has connected to)"
+	case strings.Contains(text, "internal error"): // what Mosquitto's clients say of a wrong name
+		return " (perhaps our certificate is not for the name that it has connected to)"
 	case strings.Contains(text, "expired certificate"):
 		return " (our certificate has expired, or its clock is wrong)"
 	}
