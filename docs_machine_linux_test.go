@@ -143,7 +143,7 @@ func makeNetwork(t *testing.T) {
 func makeUser(t *testing.T) {
 	t.Helper()
 	add := func(file, line string) {
-		f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o440)
 		if err == nil {
 			_, err = f.WriteString(line + "\n")
 		}
@@ -160,7 +160,7 @@ func makeUser(t *testing.T) {
 	if err := os.MkdirAll("/etc/sudoers.d", 0o750); err != nil {
 		t.Fatal(err)
 	}
-	add("/etc/sudoers.d/"+machineUser, machineUser+" ALL=(ALL) NOPASSWD: ALL")
+	add("/etc/sudoers.d/"+machineUser, machineUser+" ALL=(ALL) NOPASSWD: ALL\nDefaults !use_pty, secure_path=\""+machinePath+"\"")
 	for _, dir := range []string{machineHome, frontDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -169,8 +169,13 @@ func makeUser(t *testing.T) {
 	if err := os.Chown(machineHome, machineID, machineID); err != nil {
 		t.Fatal(err)
 	}
+	checkout, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, s := range standIns {
-		if err := os.WriteFile(filepath.Join(frontDir, name), []byte("#!/bin/sh\n"+strings.TrimSpace(s.script)+"\n"), 0o755); err != nil {
+		script := "#!/bin/sh\n" + strings.ReplaceAll(strings.TrimSpace(s.script), "CHECKOUT", checkout) + "\n"
+		if err := os.WriteFile(filepath.Join(frontDir, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,7 +8,8 @@ const (
 	machineHome    = "/home/you"
 	machineID      = 61234 // nobody's on the machine around it
 
-	frontDir = "/opt/front" // first on the PATH, with the programs that stand in for others
+	frontDir    = "/opt/front" // first on the PATH, with the programs that stand in for others
+	machinePath = frontDir + ":" + machineHome + "/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
 // machineEnviron is the environment of commands, for the user or root.
@@ -19,7 +20,7 @@ func machineEnviron(root bool) []string {
 	}
 	return []string{
 		"HOME=" + home, "USER=" + user, "LOGNAME=" + user, "LANG=C.UTF-8", "TERM=dumb",
-		"PATH=" + frontDir + ":" + machineHome + "/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH=" + machinePath,
 	}
 }
 
@@ -47,4 +48,64 @@ shelf.local:* | 192.168.1.10:*) [ $# = 2 ] && exec cp "$HOME/${1#*:}" "$2" ;;
 esac
 echo "no stand-in for scp $*" >&2
 exit 90`},
+	"apt": {"packages are built and installed by tests of their own, on machines that boot", `
+[ "$1" = install ] && [ $# = 2 ] || { echo "no stand-in for apt $*" >&2; exit 90; }
+case "$2" in
+./zancudo_*.deb)
+  [ -f "$2" ] || { echo "E: Unsupported file $2 given on commandline" >&2; exit 100; }
+  cp /usr/local/bin/zancudo /usr/bin/
+  useradd --system --user-group --home-dir /var/lib/zancudo --shell /usr/sbin/nologin zancudo
+  install -d -m 0750 -g zancudo /etc/zancudo /etc/zancudo/conf.d
+  install -m 0640 -g zancudo CHECKOUT/packaging/zancudo.conf /etc/zancudo/
+  install -m 0644 CHECKOUT/packaging/systemd/zancudo.service /etc/systemd/system/
+  exec systemctl enable --now zancudo ;;
+mosquitto-clients) command -v mosquitto_sub >/dev/null && exit 0 ;;
+esac
+echo "no stand-in for apt $*" >&2
+exit 90`},
+	"systemctl": {"systemd is not the first process there; it starts what the unit says, as the user that it says", `
+verb=$1
+shift
+[ "${1-}" = --now ] && shift
+name=${1%.service}
+unit=/etc/systemd/system/$name.service
+[ -e "$unit" ] || unit=/lib/systemd/system/$name.service
+pid=/run/standin.$name.pid
+log=/var/log/standin.$name
+alive() { grep -qs "^State:.[^Z]" "/proc/$(cat "$pid")/status"; } # nobody takes the dead away
+of() { sed -n "s/^$1=//p" "$unit" | head -n 1; }
+stop() { [ ! -e "$pid" ] || { kill "$(cat "$pid")"; while alive; do sleep 0.05; done; rm "$pid"; } 2>/dev/null; }
+start() {
+  for dir in /run /var/lib; do install -d -m 0750 -o "$(of User)" -g "$(of Group)" "$dir/$(of StateDirectory)"; done
+  setpriv --reuid "$(of User)" --regid "$(of Group)" --init-groups \
+    env -i PATH="$PATH" STATE_DIRECTORY="/var/lib/$(of StateDirectory)" RUNTIME_DIRECTORY="/run/$(of RuntimeDirectory)" \
+    $(of ExecStart) >>"$log" 2>&1 &
+  echo $! >"$pid"
+  for _ in $(seq 200); do
+    grep -q ' running$' "$log" && return
+    alive || break
+    sleep 0.05
+  done
+  echo "Job for $name.service failed." >&2
+  exit 1
+}
+[ "$verb" = daemon-reload ] || [ -e "$unit" ] || { echo "Unit $name.service not found." >&2; exit 5; }
+case "$verb" in
+daemon-reload) ;;
+enable | start) start ;;
+restart) stop && : >"$log" && start ;;
+disable | stop) stop ;;
+reload) kill -HUP "$(cat "$pid")" ;;
+status) alive && echo "Active: active (running)" && cat "$log" ;;
+*) echo "no stand-in for systemctl $verb $*" >&2 && exit 90 ;;
+esac`},
+	"journalctl": {"there is no journal; systemctl keeps what a service has printed", `
+while [ $# -gt 0 ]; do
+  case "$1" in
+  -u) cat "/var/log/standin.$2" && shift ;;
+  -e | --no-pager | -b) ;;
+  *) echo "no stand-in for journalctl $*" >&2 && exit 90 ;;
+  esac
+  shift
+done`},
 }

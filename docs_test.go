@@ -18,7 +18,7 @@ import (
 // Code blocks of the documentation are tests. A comment in the line above a block says how it is run:
 //
 //	<!-- doc: run -->           to its end, which must be exit code 0
-//	<!-- doc: fails N -->       to its end, which must be exit code N
+//	<!-- doc: fails N -->       to its end, which must be exit code N; "1 or 8" is one of them
 //	<!-- doc: serve PORT -->    until the next serve, or the page ends; it must listen (on 1883, unless given), and stop
 //	                            with exit code 0 when interrupted
 //	<!-- doc: listen TEXT -->   until the page ends; by then it must have printed TEXT
