@@ -121,3 +121,21 @@ func TestAnchors(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestFigures: the figures of the page on benchmarks are those that were measured.
+func TestFigures(t *testing.T) {
+	t.Parallel()
+	measured := readPage(t, "bench/README.md")
+	rows := 0
+	for line := range strings.Lines(readPage(t, "docs/benchmarks.md")) {
+		if strings.HasPrefix(line, "|") {
+			rows++
+			if !strings.Contains(measured, "\n"+line) {
+				t.Errorf("docs/benchmarks.md has a row that is not in bench/README.md:\n%s", line)
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("docs/benchmarks.md has %d rows", rows)
+	}
+}
