@@ -59,7 +59,7 @@ case "$2" in
   [ -f "$2" ] || { echo "E: Unsupported file $2 given on commandline" >&2; exit 100; }
   cp /usr/local/bin/zancudo /usr/bin/
   useradd --system --user-group --home-dir /var/lib/zancudo --shell /usr/sbin/nologin zancudo
-  install -d -m 0750 -g zancudo /etc/zancudo /etc/zancudo/conf.d
+  install -d -m 0751 -g zancudo /etc/zancudo /etc/zancudo/conf.d
   install -m 0640 -g zancudo CHECKOUT/packaging/zancudo.conf /etc/zancudo/
   install -m 0644 CHECKOUT/packaging/systemd/zancudo.service /etc/systemd/system/
   exec systemctl enable --now zancudo ;;
