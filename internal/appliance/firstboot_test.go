@@ -282,3 +282,28 @@ func TestFirstBootDisk(t *testing.T) {
 		t.Errorf("the report is\n%s\n%s", report, said)
 	}
 }
+
+// TestStartOver: what cloud-init notes is forgotten until the first boot is done,
+// but for the keys of the machine, which a laptop may know already.
+func TestStartOver(t *testing.T) {
+	t.Parallel()
+	need(t, "sh", "dash")
+	for _, done := range []bool{false, true} {
+		s := newShelf(t, func(*Options) {})
+		const sem = "/var/lib/cloud/instance/sem/"
+		for _, name := range []string{"config_write_files", "config_write-files", "config_users_groups", "config_runcmd", "config_scripts_user", "config_ssh"} {
+			s.write(s.root+sem+name, "", 0o644)
+		}
+		if done {
+			s.write(s.root+home+"first-boot.done", "", 0o644)
+		}
+		script := strings.NewReplacer(home, s.root+home, "/var/lib/cloud", s.root+"/var/lib/cloud").Replace(startOver)
+		if out, err := exec.CommandContext(t.Context(), "sh", "-ec", script).CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		left, err := os.ReadDir(s.root + sem)
+		if want := map[bool]int{false: 1, true: 6}[done]; err != nil || len(left) != want || !s.exists(sem+"config_ssh") {
+			t.Errorf("done is %v: %v, %v", done, left, err)
+		}
+	}
+}

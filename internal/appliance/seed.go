@@ -125,6 +125,7 @@ type cloudConfig struct {
 	NTP              ntp         `yaml:"ntp"`
 	Packages         []string    `yaml:"packages,omitempty"`
 	WriteFiles       []writeFile `yaml:"write_files"`
+	BootCommands     [][]string  `yaml:"bootcmd"`
 	RunCommands      [][]string  `yaml:"runcmd"`
 }
 
@@ -148,6 +149,13 @@ type writeFile struct {
 	Content     string `yaml:"content"`
 }
 
+// startOver runs at each boot, before the rest. cloud-init notes that it has done
+// a thing when it begins with it, and never does it again; so after a power cut in
+// the middle of the first boot files would be missing, or the script not started.
+// Without these notes it does them once more.
+const startOver = "if [ ! -e " + home + "first-boot.done ] && cd /var/lib/cloud/instance/sem; then " +
+	"rm -f config_write?files* config_users?groups* config_runcmd* config_scripts?user*; fi"
+
 func (o *Options) cloudConfig() cloudConfig {
 	c := cloudConfig{
 		ManageHosts: "localhost",
@@ -163,6 +171,7 @@ func (o *Options) cloudConfig() cloudConfig {
 			writeFile{Path: home + "first-boot.conf", Content: o.firstBootConf(), Permissions: "0600"},
 			writeFile{Path: "/etc/systemd/system/zancudo-first-boot.service", Content: firstBootUnit},
 		),
+		BootCommands: [][]string{{"sh", "-c", startOver}},
 		RunCommands: [][]string{
 			{"systemctl", "daemon-reload"},
 			{"systemctl", "enable", "--now", "--no-block", "zancudo-first-boot.service"},
