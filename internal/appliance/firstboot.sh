@@ -101,7 +101,7 @@ move_var() {
   new=$root/run/zancudo-var
   if [ "$(blkid -p -o value -s LABEL "$VAR_DISK")" != zancudo-var ]; then
     if [ -n "$(wipefs --noheadings "$VAR_DISK")" ]; then
-      note "The disk $VAR_DISK is not empty, so /var stays where it is. If nothing on it is needed: wipefs --all $VAR_DISK, rm $home/first-boot.done, and reboot."
+      note "The disk $VAR_DISK is not empty, so /var stays where it is. If nothing on it is needed: wipefs --all $VAR_DISK && rm $home/first-boot.done && systemctl enable --now zancudo-first-boot"
       return
     fi
     mkfs.ext4 -q -L zancudo-var "$VAR_DISK"
@@ -110,7 +110,7 @@ move_var() {
   mount -o noatime "$VAR_DISK" "$new"
   if [ ! -e "$new/.unfinished" ] && [ "$(ls -A "$new")" != lost+found ]; then
     umount "$new"
-    note "The disk $VAR_DISK has the /var of an earlier installation, so /var stays where it is. If nothing on it is needed: wipefs --all $VAR_DISK, rm $home/first-boot.done, and reboot."
+    note "The disk $VAR_DISK has the /var of an earlier installation, so /var stays where it is. If nothing on it is needed: wipefs --all $VAR_DISK && rm $home/first-boot.done && systemctl enable --now zancudo-first-boot"
     return
   fi
   : >"$new/.unfinished"
