@@ -20,19 +20,6 @@ var units = []struct {
 	{"mosquitto.service", "/usr/sbin/mosquitto", nil},
 }
 
-// needSystemd skips a test where there is no systemd-analyze.
-func needSystemd(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("systemd-analyze"); err == nil {
-		return
-	}
-	say := t.Skipf
-	if os.Getenv("ZANCUDO_TEST_ALL") == "1" {
-		say = t.Fatalf
-	}
-	say("systemd-analyze is not installed; it is in Debian's systemd")
-}
-
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -69,7 +56,7 @@ func installed(t *testing.T, unit, program string, dropIns []string) string {
 
 func TestUnits(t *testing.T) {
 	t.Parallel()
-	needSystemd(t)
+	need(t, "systemd-analyze", "systemd")
 	for _, u := range units {
 		t.Run(strings.Join(append([]string{u.name}, u.dropIns...), " with "), func(t *testing.T) {
 			t.Parallel()
