@@ -33,11 +33,10 @@ build() { # build OUTPUT [NAME=VALUE...]: the program, stripped and static
     -ldflags="-s -w -buildid= -X github.com/zancudomq/zancudo/internal/cli.release=$VERSION" ./cmd/zancudo
 }
 
-common() { # what the program prints of itself, and what packages say of it; the same for all
-  local host=$STAGE/host/zancudo command shell
-  rm -rf "$STAGE"
+common() { # common [PROGRAM]: what a program that runs here prints of itself, and what packages say of it; the same for all
+  local host=${1:-$STAGE/host/zancudo} command shell
   mkdir -p "$STAGE"/{man/man1,man/man5,completion,doc,debian}
-  build "$host"
+  [ -x "$host" ] || build "$host"
   "$host" man >"$STAGE/man/man1/zancudo.1"
   "$host" help | awk '/^  [a-z]/ {print $1}' | while read -r command; do
     "$host" man "$command" >"$STAGE/man/man1/zancudo-$command.1"
@@ -134,9 +133,10 @@ deb)
   name=${2:-$(go env GOARCH)}
   [ "$name" != arm ] || name=arm7
   row=$(find_linux "$name")
-  common
+  rm -rf "$STAGE"
   # shellcheck disable=SC2086 # three words
   compile $row
+  if [ $# = 1 ] && [ "$(go env GOHOSTOS)" = linux ]; then common "$STAGE/linux-$name/zancudo"; else common; fi
   deb "$name"
   mosquitto
   ;;
