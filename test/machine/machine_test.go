@@ -179,9 +179,8 @@ func (c *computer) watchdog() {
 		out, _, err := c.try("systemctl show -P MainPID zancudo; systemctl is-active zancudo")
 		return err == nil && strings.HasSuffix(out, "\nactive\n") && !strings.HasPrefix(out, before)
 	})
-	if log := c.run("journalctl -u zancudo -b -o cat --no-pager -n 100"); !strings.Contains(strings.ToLower(log), "watchdog timeout") {
-		c.t.Errorf("the service was not started again because of the watchdog:\n%s", log)
-	}
+	// Behind systemd's word there is what each goroutine was doing.
+	c.run("journalctl -u zancudo -b -o cat --no-pager | grep -i 'watchdog timeout'")
 	c.note("a broker that hangs is replaced within %.0f s", time.Since(began).Seconds())
 	c.heard()
 }
@@ -257,8 +256,8 @@ func (c *computer) remove() {
 	}
 	c.run("test -e /etc/zancudo/zancudo.conf && test -d /var/lib/zancudo/zancudo && ! test -e /usr/bin/zancudo")
 	c.run("dpkg -P zancudo && ! test -e /etc/zancudo && ! test -e /var/lib/zancudo && ! getent passwd zancudo")
-	if out := c.run("systemctl --failed --plain --no-legend --no-pager; systemctl list-unit-files --no-legend --no-pager | grep zancudo || true"); out != "" {
-		c.t.Errorf("systemd still knows\n%s", out)
+	if out := c.run("find /etc/systemd /lib/systemd /var/lib/systemd -name '*zancudo*'; systemctl --failed --plain --no-legend --no-pager"); out != "" {
+		c.t.Errorf("there is still\n%s", out)
 	}
 	c.note("removed and purged")
 }

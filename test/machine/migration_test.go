@@ -37,7 +37,7 @@ func TestMigration(t *testing.T) {
 	dir := packages(t, "1.0.0")
 	c := newComputer(t)
 	c.boot()
-	zancudo := []string{c.put(deb(t, dir, "zancudo")), c.put(deb(t, dir, "zancudo-mosquitto"))}
+	zancudo, instead := c.put(deb(t, dir, "zancudo")), c.put(deb(t, dir, "zancudo-mosquitto"))
 	c.mosquitto()
 	c.must(t, "bob", "mosquitto_sub", "-i", "bob-1", "-c", "-q", "1", "-t", "plant/#", "-E")
 	c.must(t, "alice", "mosquitto_pub", "-t", "plant/state", "-m", "on", "-r", "-q", "1")
@@ -50,7 +50,8 @@ func TestMigration(t *testing.T) {
 		want = append(want, fmt.Sprint("plant/count ", n))
 	}
 
-	out := c.run("apt-get -q install -y " + strings.Join(zancudo, " "))
+	c.besides(t, zancudo)
+	out := c.run("apt-get -q install -y " + instead)
 	c.replaced(t, "zancudo-mosquitto", out)
 	c.note("Zancudo is in the place of Mosquitto: %s", strings.TrimSpace(c.run("grep -i import /var/log/mosquitto/mosquitto.log | tail -n 1")))
 	c.compare(t, "Zancudo", before)
@@ -81,6 +82,19 @@ func (c *computer) mosquitto() {
 		chown mosquitto /etc/mosquitto/passwords /etc/mosquitto/acl && chmod 0600 /etc/mosquitto/passwords &&
 		systemctl restart mosquitto && systemctl is-active mosquitto`)
 	c.note("Debian's Mosquitto %s runs", strings.TrimSpace(c.run("dpkg-query -W -f '${Version}' mosquitto")))
+}
+
+// besides installs Zancudo where Mosquitto has the port: it is told so, with the ways to go on, and Mosquitto runs on.
+func (c *computer) besides(t *testing.T, file string) {
+	t.Helper()
+	said := c.run("dpkg -i " + file)
+	for _, want := range []string{"1883", "apt install zancudo-mosquitto", "systemctl disable --now mosquitto"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("installed over a running Mosquitto, it does not say %q:\n%s", want, said)
+		}
+	}
+	c.run("systemctl is-active mosquitto && ! systemctl is-active zancudo")
+	t.Logf("installed over a running Mosquitto, it says\n%s", said)
 }
 
 // replaced is that the service runs and belongs to a package.
