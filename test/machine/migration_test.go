@@ -53,7 +53,7 @@ func TestMigration(t *testing.T) {
 	c.besides(t, zancudo)
 	out := c.run("apt-get -q install -y " + instead)
 	c.replaced(t, "zancudo-mosquitto", out)
-	c.note("Zancudo is in the place of Mosquitto: %s", strings.TrimSpace(c.run("grep -i import /var/log/mosquitto/mosquitto.log | tail -n 1")))
+	c.note("Zancudo is in the place of Mosquitto: %s", strings.TrimSpace(c.run("grep 'Took over' /var/log/mosquitto/mosquitto.log | cut -d ' ' -f 2-")))
 	c.compare(t, "Zancudo", before)
 	heard := c.must(t, "bob", "mosquitto_sub", "-i", "bob-1", "-c", "-q", "1", "-t", "plant/#", "-v", "-W", "30")
 	got := slices.DeleteFunc(strings.Split(strings.TrimSpace(heard), "\n"), func(line string) bool { return !strings.HasPrefix(line, "plant/count ") })
