@@ -214,7 +214,7 @@ func noWildcards(w *Word, value string) *Problem {
 // networks is the check of addresses and networks, as far as it can be done
 // without package net: who uses them parses them.
 func networks(w *Word, value string) *Problem {
-	for _, field := range strings.Fields(value) {
+	for field := range strings.FieldsSeq(value) {
 		address, bits, network := strings.Cut(field, "/")
 		if !strings.ContainsAny(address, ".:") || strings.Trim(address, "0123456789abcdefABCDEF.:") != "" || network && (bits == "" || strings.Trim(bits, "0123456789") != "") {
 			return w.invalid(field, "Write addresses or networks, such as 192.168.1.5 or 10.0.0.0/8, with blanks between them.")
