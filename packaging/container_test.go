@@ -6,13 +6,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -192,7 +192,7 @@ func (c *container) start(argv []string) {
 // exec runs a command beside it, as docker exec does.
 func (c *container) exec(argv ...string) (string, error) {
 	inside := []string{
-		"-m", "-t", fmt.Sprint(c.cmd.Process.Pid), "setpriv", "--no-new-privs",
+		"-m", "-t", strconv.Itoa(c.cmd.Process.Pid), "setpriv", "--no-new-privs",
 		"chroot", "--userspec=" + c.user + ":0", "--groups=", c.root,
 	}
 	cmd := exec.CommandContext(c.Context(), "nsenter", append(inside, argv...)...)
