@@ -80,7 +80,7 @@ func webSocketOptions(c *config.Config, l *config.Listener, logger *slog.Logger)
 	o := ws.Options{
 		Origins: l.WebSocketsOrigins, HeaderBytes: max(c.PacketBufferSize, ws.DefaultHeaderBytes), Rejected: rejected(logger),
 	}
-	for _, field := range strings.Fields(l.WebSocketsProxy) {
+	for field := range strings.FieldsSeq(l.WebSocketsProxy) {
 		p, err := network(field)
 		if err != nil {
 			return o, sentence(fmt.Sprintf("Invalid 'websockets_proxy' value (%s): %v (%v).", field, err, l))
