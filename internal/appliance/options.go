@@ -160,7 +160,7 @@ func ParseKeys(text []byte) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%q is no public key of SSH, which looks like 'ssh-ed25519 AAAA… name': 'ssh-keygen -t ed25519' makes one", shortened(line))
 		}
-		if key.Type() == ssh.InsecureKeyAlgoDSA { //nolint:staticcheck // it is named to be refused
+		if key.Type() == "ssh-dss" {
 			return nil, errors.New("it is a DSA key, which no SSH server takes any more: 'ssh-keygen -t ed25519' makes one that it does")
 		}
 		var words []string
