@@ -24,7 +24,8 @@ linux=('amd64 amd64 GOAMD64=v1' 'arm64 arm64 GOARM64=v8.0' 'arm7 arm GOARM=7' 'a
   'riscv64 riscv64 GORISCV64=rva20u64')
 others=('darwin amd64 GOAMD64=v1' 'darwin arm64 GOARM64=v8.0' 'windows amd64 GOAMD64=v1')
 
-tool() { go tool -modfile=tools/packages/go.mod "$@"; }
+# A list of parts names the sum of the tool that made it, which must not depend on where the tool was built.
+tool() { GOFLAGS=-trimpath go tool -modfile=tools/packages/go.mod "$@"; }
 
 build() { # build OUTPUT [NAME=VALUE...]: the program, stripped and static
   local out=$1
