@@ -24,8 +24,8 @@ func machineEnviron(root bool) []string {
 	}
 }
 
-// excused are the pages with commands that are not run here: they overwrite disks, ask, or pull the plug.
-var excused = []string{"docs/shelf-machine.md", "docs/packages.md", "docs/footprint.md"}
+// excused are the pages with commands that are not run here: they overwrite disks, ask, pull the plug, or need an engine.
+var excused = []string{"docs/shelf-machine.md", "docs/packages.md", "docs/footprint.md", "docs/container.md"}
 
 // standIns are the programs that are not real on the machine of a page: each says why. It does what the real one would
 // do, as far as the pages go, and ends with status 90 where they do not.
