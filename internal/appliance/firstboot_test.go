@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -249,20 +251,21 @@ func TestFirstBootPackage(t *testing.T) {
 	t.Run("fetched", func(t *testing.T) {
 		t.Parallel()
 		need(t, "python3", "python3")
-		content := "not yet"
+		var content atomic.Value
+		content.Store("not yet")
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/a b/zancudo.deb" {
 				http.NotFound(w, r)
 				return
 			}
-			_, _ = w.Write([]byte(content))
+			_, _ = io.WriteString(w, content.Load().(string))
 		}))
 		defer server.Close()
 		s := newShelf(t, func(o *Options) { o.PackageURL = server.URL + "/a%20b/zancudo.deb" })
 		if said, _, err := s.boot(); err == nil || !strings.Contains(said, "another checksum") {
 			t.Errorf("%v\n%s", err, said)
 		}
-		content = s.deb
+		content.Store(s.deb)
 		s.mustBoot()
 		s = newShelf(t, func(o *Options) { o.PackageURL = server.URL + "/gone.deb" })
 		if said, _, err := s.boot(); err == nil || !strings.Contains(said, "404") {
