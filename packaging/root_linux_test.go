@@ -194,7 +194,7 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	t.Parallel()
 	packages, r := made(t), newRoot(t)
 	r.install(t, packages["zancudo"])
-	r.holds(t, "installed", "/etc/zancudo root:zancudo 750", "/etc/zancudo/conf.d root:zancudo 750", "/etc/zancudo/zancudo.conf root:zancudo 640",
+	r.holds(t, "installed", "/etc/zancudo root:zancudo 751", "/etc/zancudo/conf.d root:zancudo 750", "/etc/zancudo/zancudo.conf root:zancudo 640",
 		"/var/lib/zancudo zancudo:zancudo 700", enabled, "!/etc/systemd/system/sockets.target.wants/zancudo.socket")
 	if got := r.run(t, "zancudo", "--version"); !strings.Contains(got, version) {
 		t.Errorf("the program says %q", got)
