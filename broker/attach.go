@@ -218,6 +218,7 @@ func (b *Broker) bury(cl *client, old *conn, left *remains) {
 		b.clock.Stop(&left.absence.alarm)
 	}
 	if left.ended {
+		defer b.release(cl) // whatever a plug does that the will asks
 		for _, sub := range left.subscriptions {
 			b.index.replace(cl, sub, nil)
 		}
@@ -229,11 +230,15 @@ func (b *Broker) bury(cl *client, old *conn, left *remains) {
 	}
 	if left.ended {
 		b.erase(cl, left)
-		b.mu.Lock()
-		delete(b.clients, cl.id)
-		b.mu.Unlock()
-		close(cl.ended)
 	}
+}
+
+// release gives the identifier of an ended session to those who wait for it.
+func (b *Broker) release(cl *client) {
+	b.mu.Lock()
+	delete(b.clients, cl.id)
+	b.mu.Unlock()
+	close(cl.ended)
 }
 
 // adopt gives orphans to the other members of their shares.

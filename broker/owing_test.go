@@ -86,3 +86,21 @@ func TestRefusedQoS2(t *testing.T) {
 		sub.Silent()
 	})
 }
+
+// A plug that panics over the will of a client does not keep it from coming back.
+func TestPanicOverWill(t *testing.T) {
+	panics := interceptorFunc(func(_ *broker.Client, m *packet.Message) (*packet.Message, error) {
+		panic("over " + m.Topic)
+	})
+	atStation(t, broker.Options{Interceptors: []broker.Interceptor{panics}}, func(s *station) {
+		s.connect("id=c clean will-topic=w will-payload=x", "").Drop()
+		synctest.Wait()
+		s.connect("id=c clean", "").Silent()
+	})
+}
+
+type interceptorFunc func(*broker.Client, *packet.Message) (*packet.Message, error)
+
+func (f interceptorFunc) Intercept(c *broker.Client, m *packet.Message) (*packet.Message, error) {
+	return f(c, m)
+}
