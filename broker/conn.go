@@ -400,9 +400,10 @@ func (c *conn) doubt(id uint16) {
 }
 
 // clearDoubts begins the batch with the removal of what there are doubts about,
-// and returns how many that are. It waits for a store that may work.
+// and returns how many that are. Where nothing else is to be stored it waits for a
+// store that may work.
 func (c *conn) clearDoubts(s *scratch) int {
-	if c.publisher == nil || len(c.publisher.doubts) == 0 || c.broker.journal.refuses(now()) != nil {
+	if c.publisher == nil || len(c.publisher.doubts) == 0 || !s.batch.dirty() && c.broker.journal.refuses(now()) != nil {
 		return 0
 	}
 	s.batch.facts = slices.Insert(s.batch.facts, 0, c.disclaimed()...)
