@@ -71,8 +71,10 @@ func (b *Broker) lookup(id, user string, expiry uint32) (*client, error) {
 		return nil, fmt.Errorf("more than %d sessions: %w", b.options().MaxSessions, packet.QuotaExceeded)
 	}
 	lasting := b.journal != nil && expiry > 0
-	if err := b.journal.refuses(now()); lasting && err != nil {
-		return nil, err
+	if lasting {
+		if err := b.journal.refuses(now()); err != nil {
+			return nil, err
+		}
 	}
 	fresh := &client{broker: b, id: id, user: user, owing: b.journal.debt(id)}
 	fresh.session = session.New(&b.options().limits)

@@ -37,12 +37,9 @@ func (cl *client) misleading() bool {
 	return cl.session.Will != nil || cl.session.Expiry() != session.Never
 }
 
-// save stores what is known of a durable session, with what it still owes to the
-// store. It changes while that lasts: then it is stored again.
+// save stores what is known of a session, if it is durable, and what the client
+// still owes to the store. It changes while that lasts: then it is stored again.
 func (cl *client) save() error {
-	if cl.sid == 0 {
-		return cl.payDebt()
-	}
 	for {
 		d, err := cl.draft()
 		if d == nil || err != nil {
@@ -67,24 +64,6 @@ func (cl *client) save() error {
 	}
 }
 
-// payDebt stores what a client owes whose session is not stored itself.
-func (cl *client) payDebt() error {
-	cl.mu.Lock()
-	owing := cl.owing
-	cl.owing = nil
-	cl.mu.Unlock()
-	if len(owing) == 0 {
-		return nil
-	}
-	err := cl.broker.append(owing, Durable)
-	if err != nil {
-		cl.mu.Lock()
-		cl.owing = append(owing, cl.owing...)
-		cl.mu.Unlock()
-	}
-	return err
-}
-
 // draft is what save has to store.
 type draft struct {
 	batch
@@ -92,21 +71,19 @@ type draft struct {
 	epoch uint64
 }
 
-// draft takes what has to be stored; nil: nothing, the session is over.
+// draft takes what has to be stored; nil: nothing.
 func (cl *client) draft() (*draft, error) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if cl.over() {
+	if cl.over() || cl.sid == 0 && len(cl.owing) == 0 {
 		return nil, nil
 	}
 	d := &draft{batch: batch{durability: Eventually}, epoch: cl.epoch}
-	d.bytes = fact.Key(d.bytes, fact.SessionLetter, cl.sid)
-	middle := len(d.bytes)
-	var err error
-	if d.bytes, err = cl.fact().Append(d.bytes); err != nil {
-		return nil, err
+	if cl.sid != 0 {
+		if err := d.put(fact.Key(nil, fact.SessionLetter, cl.sid), cl.fact().Append); err != nil {
+			return nil, err
+		}
 	}
-	d.add(0, middle)
 	if len(cl.owing) > 0 || cl.stale {
 		d.mustLast()
 	}
