@@ -142,17 +142,7 @@ func makeAppliance(ctx context.Context, env Env, args []string) int {
 	if err == nil {
 		err = r.run()
 	}
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, context.Canceled):
-		return statusInterrupted
-	case errors.Is(err, errDeclined):
-		say(env.Stdout, "Nothing was written.\n")
-		return statusError
-	}
-	say(env.Stderr, "Error: %s.\n", capital(strings.TrimSuffix(err.Error(), ".")))
-	return statusError
+	return ended(env, err, "Nothing was written.")
 }
 
 // defaults fills in what does not depend on an answer.

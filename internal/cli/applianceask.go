@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,25 +29,11 @@ func (r *applianceRun) ask(ctx context.Context) error {
 	return err
 }
 
-// askFor asks until take takes the answer; Enter gives it what stands for it.
-func (r *applianceRun) askFor(question func(string) (string, error), text, otherwise string, take func(answer string) error) error {
-	for {
-		answer, err := question(text)
-		if err != nil {
-			return err
-		}
-		if err = take(cmp.Or(answer, otherwise)); err == nil {
-			return nil
-		}
-		say(r.env.Stdout, "  %s.\n", capital(strings.TrimSuffix(err.Error(), ".")))
-	}
-}
-
 func (r *applianceRun) askTarget(question func(string) (string, error)) error {
 	if r.target != "" {
 		return nil
 	}
-	return r.askFor(question, "What is on the machine at first: nothing, so that Ubuntu Server's installer runs (autoinstall),\nor an image that you write to its card (cloud-init)? [autoinstall]: ", string(appliance.Autoinstall), func(answer string) error {
+	return askFor(r.env.Stdout, question, "What is on the machine at first: nothing, so that Ubuntu Server's installer runs (autoinstall),\nor an image that you write to its card (cloud-init)? [autoinstall]: ", string(appliance.Autoinstall), func(answer string) error {
 		r.Target = appliance.Target(answer)
 		if r.Target != appliance.Autoinstall && r.Target != appliance.CloudInit {
 			return errors.New("say autoinstall or cloud-init")
@@ -59,7 +44,7 @@ func (r *applianceRun) askTarget(question func(string) (string, error)) error {
 
 func (r *applianceRun) askNetwork(question func(string) (string, error)) error {
 	if !r.Address.IsValid() {
-		if err := r.askFor(question, "Its address, with the length of its network, as 192.168.1.9/24: ", "", func(answer string) (err error) {
+		if err := askFor(r.env.Stdout, question, "Its address, with the length of its network, as 192.168.1.9/24: ", "", func(answer string) (err error) {
 			if r.Address, err = appliance.ParseAddress(answer); err == nil && !r.Gateway.IsValid() {
 				err = r.CheckNetwork()
 			}
@@ -77,7 +62,7 @@ func (r *applianceRun) askNetwork(question func(string) (string, error)) error {
 		if guess.IsValid() {
 			text, otherwise = fmt.Sprintf("The gateway, which is the router, or none [%s]: ", guess), guess.String()
 		}
-		if err := r.askFor(question, text, otherwise, func(answer string) (err error) {
+		if err := askFor(r.env.Stdout, question, text, otherwise, func(answer string) (err error) {
 			if r.Gateway = (netip.Addr{}); answer != "none" {
 				if r.Gateway, err = parseIP(answer); err != nil {
 					return err
@@ -91,7 +76,7 @@ func (r *applianceRun) askNetwork(question func(string) (string, error)) error {
 	if r.Host != "" {
 		return nil
 	}
-	return r.askFor(question, "Its name [mqtt]: ", "mqtt", func(answer string) error {
+	return askFor(r.env.Stdout, question, "Its name [mqtt]: ", "mqtt", func(answer string) error {
 		r.Host = answer
 		return appliance.CheckHost(answer)
 	})
@@ -100,7 +85,7 @@ func (r *applianceRun) askNetwork(question func(string) (string, error)) error {
 func (r *applianceRun) askWho(question func(string) (string, error)) error {
 	if r.Login == "" {
 		name := loginOf(r.env)
-		if err := r.askFor(question, fmt.Sprintf("\nWho logs in there by SSH, and is the broker's first user [%s]: ", name), name, func(answer string) error {
+		if err := askFor(r.env.Stdout, question, fmt.Sprintf("\nWho logs in there by SSH, and is the broker's first user [%s]: ", name), name, func(answer string) error {
 			r.Login = answer
 			return appliance.CheckLogin(answer)
 		}); err != nil {
@@ -110,7 +95,7 @@ func (r *applianceRun) askWho(question func(string) (string, error)) error {
 	if r.keys != nil || r.findKeys() == nil {
 		return nil
 	}
-	return r.askFor(question, "The file of the SSH key's public half, as ~/.ssh/id_ed25519.pub: ", "", func(answer string) error {
+	return askFor(r.env.Stdout, question, "The file of the SSH key's public half, as ~/.ssh/id_ed25519.pub: ", "", func(answer string) error {
 		if answer == "" {
 			return errors.New("the machine takes no password; 'ssh-keygen -t ed25519' makes a key")
 		}
@@ -126,7 +111,7 @@ func (r *applianceRun) askBroker(question func(string) (string, error)) error {
 	if r.pack != "" {
 		return nil
 	}
-	return r.askFor(question, "The broker's Debian package for that machine, as zancudo_1.0.0_amd64.deb: ", "", func(answer string) error {
+	return askFor(r.env.Stdout, question, "The broker's Debian package for that machine, as zancudo_1.0.0_amd64.deb: ", "", func(answer string) error {
 		r.pack = answer
 		if strings.Contains(answer, "://") && r.PackageSHA256 == "" {
 			return errors.New("a URL needs a checksum: start again with --package and --sha256, or name a file")
@@ -140,20 +125,20 @@ func (r *applianceRun) askDisks(question func(string) (string, error)) error {
 		return nil
 	}
 	if r.Target == appliance.CloudInit {
-		return r.askFor(question, "\nA disk of its own for /var, which must be empty, as /dev/sda [none]: ", "none", func(answer string) error {
+		return askFor(r.env.Stdout, question, "\nA disk of its own for /var, which must be empty, as /dev/sda [none]: ", "none", func(answer string) error {
 			if r.VarDisk = answer; answer == "none" {
 				r.VarDisk = ""
 			}
 			return r.CheckDisks()
 		})
 	}
-	if err := r.askFor(question, "\nThe disk that is erased for the system: ata (SATA, IDE, CompactFlash), nvme, mmc, or a path [ata]: ", "ata", func(answer string) error {
+	if err := askFor(r.env.Stdout, question, "\nThe disk that is erased for the system: ata (SATA, IDE, CompactFlash), nvme, mmc, or a path [ata]: ", "ata", func(answer string) error {
 		r.Disk = answer
 		return r.CheckDisks()
 	}); err != nil {
 		return err
 	}
-	if err := r.askFor(question, "A partition of its own for /var, as 4G [none]: ", "none", func(answer string) error {
+	if err := askFor(r.env.Stdout, question, "A partition of its own for /var, as 4G [none]: ", "none", func(answer string) error {
 		if r.VarSize = answer; answer == "none" {
 			r.VarSize = ""
 			return r.CheckDisks()
@@ -164,7 +149,7 @@ func (r *applianceRun) askDisks(question func(string) (string, error)) error {
 	}); err != nil || r.VarSize == "" || r.Firmware != "" {
 		return err
 	}
-	return r.askFor(question, "How the machine starts, bios or uefi [uefi]: ", string(appliance.UEFI), func(answer string) error {
+	return askFor(r.env.Stdout, question, "How the machine starts, bios or uefi [uefi]: ", string(appliance.UEFI), func(answer string) error {
 		r.Firmware = appliance.Firmware(answer)
 		return r.CheckDisks()
 	})

@@ -92,20 +92,11 @@ func initialize(ctx context.Context, env Env, args []string) int {
 	if err == nil {
 		err = r.run()
 	}
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, context.Canceled):
-		return statusInterrupted
-	case errors.Is(err, errDeclined):
-		say(env.Stdout, "Nothing was done.\n")
-		return statusError
-	}
-	say(env.Stderr, "Error: %s.\n", capital(strings.TrimSuffix(err.Error(), ".")))
-	if len(r.done) > 0 {
+	status := ended(env, err, "Nothing was done.")
+	if status == statusError && len(r.done) > 0 {
 		say(env.Stderr, "What was made before stays. Start this again when the reason is gone, and it goes on from there.\n")
 	}
-	return statusError
+	return status
 }
 
 // defaults fills in what the command line does not say.

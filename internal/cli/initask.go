@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,22 @@ import (
 
 // errDeclined says that the user does not want it.
 var errDeclined = errors.New("declined")
+
+// ended is the status of a command that may have asked, and says how it ended;
+// declined is for a user who did not want it.
+func ended(env Env, err error, declined string) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled):
+		return statusInterrupted
+	case errors.Is(err, errDeclined):
+		say(env.Stdout, "%s\n", declined)
+	default:
+		say(env.Stderr, "Error: %s.\n", capital(strings.TrimSuffix(err.Error(), ".")))
+	}
+	return statusError
+}
 
 // ask asks what the command line does not say.
 func (r *initRun) ask(ctx context.Context, userGiven bool) error {
@@ -22,20 +39,18 @@ func (r *initRun) ask(ctx context.Context, userGiven bool) error {
 	}
 	say(r.env.Stdout, "This sets up a broker for your network, in %s.\nWhat exists is kept. Enter takes what stands in [brackets].\n\n", where)
 	if !userGiven {
-		for {
-			answer, err := question(fmt.Sprintf("Name of the first user, who may do everything [%s]: ", r.user))
-			if err != nil {
-				return err
-			}
+		err := askFor(r.env.Stdout, question, fmt.Sprintf("Name of the first user, who may do everything [%s]: ", r.user), "", func(answer string) error {
 			if answer == "" {
-				break
+				return nil
 			}
-			if err := checkInitUser(answer); err == nil {
+			err := checkInitUser(answer)
+			if err == nil {
 				r.user = answer
-				break
-			} else {
-				say(r.env.Stdout, "  %s.\n", capital(strings.TrimSuffix(err.Error(), ".")))
 			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	if r.names == nil {
@@ -61,6 +76,20 @@ func (r *initRun) ask(ctx context.Context, userGiven bool) error {
 	}
 	say(r.env.Stdout, "\n")
 	return err
+}
+
+// askFor asks until take takes the answer; Enter gives it what stands for it.
+func askFor(w io.Writer, question func(string) (string, error), text, otherwise string, take func(answer string) error) error {
+	for {
+		answer, err := question(text)
+		if err != nil {
+			return err
+		}
+		if err = take(cmp.Or(answer, otherwise)); err == nil {
+			return nil
+		}
+		say(w, "  %s.\n", capital(strings.TrimSuffix(err.Error(), ".")))
+	}
 }
 
 // askYes asks for yes or no.
