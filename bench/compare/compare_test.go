@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/zancudomq/zancudo/bench/page"
 )
 
 func measured(load, broker string, round int, figures map[string]any) result {
@@ -94,29 +96,6 @@ func TestLineOfTheGenerator(t *testing.T) {
 	}
 }
 
-func TestWriteBetweenMarkers(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "README.md")
-	if err := os.WriteFile(file, []byte("before\n"+begin+"old\n"+end+"after\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{"first\n", "second\n"} {
-		if err := writeBetween(file, text); err != nil {
-			t.Fatal(err)
-		}
-		got, _ := os.ReadFile(file)
-		if want := "before\n" + begin + text + end + "after\n"; string(got) != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-	if err := os.WriteFile(file, []byte("nothing"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := writeBetween(file, "x"); err == nil {
-		t.Error("a file without markers was written")
-	}
-}
-
 // The README has the markers.
 func TestReadmeTakesTheTable(t *testing.T) {
 	t.Parallel()
@@ -128,7 +107,7 @@ func TestReadmeTakesTheTable(t *testing.T) {
 	if err := os.WriteFile(file, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeBetween(file, "table\n"); err != nil {
+	if err := page.Write(file, "compare", "table\n"); err != nil {
 		t.Error(err)
 	}
 }

@@ -26,6 +26,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/zancudomq/zancudo/bench/page"
 )
 
 type options struct {
@@ -90,7 +92,7 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (failed boo
 		return false, err
 	}
 	if o.write != "" && err == nil {
-		err = writeBetween(o.write, text)
+		err = page.Write(o.write, "compare", text)
 	}
 	return slices.ContainsFunc(all, func(r result) bool { return !r.OK }), err
 }
@@ -256,23 +258,4 @@ func machine() string {
 		}
 	}
 	return fmt.Sprintf("%d processors (%s), the generator's share included", runtime.NumCPU(), model)
-}
-
-const (
-	begin = "<!-- table: begin; written by compare -write -->\n"
-	end   = "<!-- table: end -->\n"
-)
-
-// writeBetween replaces what is between the markers of a file.
-func writeBetween(file, text string) error {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(b), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		return fmt.Errorf("-write %s: it lacks the lines %q and %q", file, strings.TrimSpace(begin), strings.TrimSpace(end))
-	}
-	return os.WriteFile(file, []byte(before+begin+text+end+after), 0o644)
 }

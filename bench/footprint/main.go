@@ -12,11 +12,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/zancudomq/zancudo/bench/page"
 )
 
 type options struct {
@@ -98,24 +98,5 @@ func (o *options) run(ctx context.Context) error {
 	if o.write == "" {
 		return nil
 	}
-	return writeBetween(o.write, text)
-}
-
-const (
-	begin = "<!-- table: begin; written by footprint -write -->\n"
-	end   = "<!-- table: end -->\n"
-)
-
-// writeBetween replaces what is between the markers of a file.
-func writeBetween(file, text string) error {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(b), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		return fmt.Errorf("-write %s: it lacks the lines %q and %q", file, strings.TrimSpace(begin), strings.TrimSpace(end))
-	}
-	return os.WriteFile(filepath.Clean(file), []byte(before+begin+text+end+after), 0o644)
+	return page.Write(o.write, "footprint", text)
 }
