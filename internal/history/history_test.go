@@ -263,3 +263,25 @@ func long(n int) *Log {
 	}
 	return log
 }
+
+// openEnd is a connection that can be written to after it was closed, as one is
+// whose Close has not come through yet.
+type openEnd struct {
+	net.Conn
+	written int
+}
+
+func (c *openEnd) Close() error                { return nil }
+func (c *openEnd) LocalAddr() net.Addr         { return &net.TCPAddr{} }
+func (c *openEnd) Write(b []byte) (int, error) { c.written += len(b); return len(b), nil }
+
+// What is not in the log must not reach the broker.
+func TestNothingIsWrittenAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	under := &openEnd{}
+	c := New().Conn(under)
+	_ = c.Close()
+	if n, err := c.Write([]byte{0xC0, 0}); n != 0 || !errors.Is(err, net.ErrClosed) || under.written != 0 {
+		t.Errorf("%d bytes, %v; %d have left", n, err, under.written)
+	}
+}

@@ -44,9 +44,12 @@ type flow struct {
 	broken  bool // what comes is not MQTT, or nothing is known of it
 }
 
-// Write logs the packets that are whole with these bytes, and writes.
+// Write logs the packets that are whole with these bytes, and writes: not once the
+// end of the connection is logged, though it may be open for a moment yet.
 func (r *recorder) Write(b []byte) (int, error) {
-	r.note(&r.up, sent, b)
+	if !r.note(&r.up, sent, b) {
+		return 0, net.ErrClosed
+	}
 	return r.Conn.Write(b)
 }
 
@@ -85,11 +88,12 @@ func (r *recorder) end(how kind) {
 	}
 }
 
-func (r *recorder) note(f *flow, k kind, b []byte) {
+// note logs packets, and reports whether the connection has not ended.
+func (r *recorder) note(f *flow, k kind, b []byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
-		return
+		return false
 	}
 	f.take(b, func(p packet.Packet) {
 		if c, ok := p.(*packet.Connect); ok {
@@ -97,6 +101,7 @@ func (r *recorder) note(f *flow, k kind, b []byte) {
 		}
 		r.log.add(event{kind: k, conn: r.number, packet: p})
 	})
+	return true
 }
 
 // take calls f for each packet that is whole now. It may keep it.
