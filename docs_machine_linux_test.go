@@ -115,6 +115,11 @@ func makeDisk(t *testing.T, dir, zancudo string) {
 	if err := syscall.Chdir(checkout); err != nil {
 		t.Fatal(err)
 	}
+	for _, left := range []string{"/var/lib/zancudo", "/etc/zancudo"} { // on the machine around it, a broker may have run; there it stays
+		if err := os.RemoveAll(left); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // makeNetwork gives the machine a name and an address in a network where nobody else is.
