@@ -2,7 +2,8 @@
 // own: free ports and the output of a running command. It starts nothing itself.
 //
 // Invariant: a port that FreePort returned was free on every loopback address,
-// and is none that the kernel gives to outgoing connections.
+// is none that the kernel gives to outgoing connections, and is given to nobody
+// else before the test ends.
 //
 //	port := proctest.FreePort(t)
 //	out := &proctest.Output{}

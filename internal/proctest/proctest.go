@@ -11,13 +11,22 @@ import (
 	"testing"
 )
 
-// FreePort returns a port that is free now on both loopback addresses.
+// FreePort returns a TCP port that is free now on both loopback addresses. Until
+// the test ends nobody else gets it from here, in no process: the UDP port of the
+// same number stands for it.
 func FreePort(tb testing.TB) string {
 	tb.Helper()
 	for range 100 {
-		if port := strconv.Itoa(20000 + rand.IntN(10000)); PortIsFree(tb, port) {
+		port := strconv.Itoa(20000 + rand.IntN(10000))
+		taken, err := (&net.ListenConfig{}).ListenPacket(tb.Context(), "udp", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			continue
+		}
+		if PortIsFree(tb, port) {
+			tb.Cleanup(func() { _ = taken.Close() })
 			return port
 		}
+		_ = taken.Close()
 	}
 	tb.Fatal("no port is free on both 127.0.0.1 and ::1")
 	return ""
