@@ -87,14 +87,24 @@ func (c *Client) Queue() (inflight, queued int) {
 // to a client of MQTT 5.0, AdministrativeAction if there is none. The session
 // lives on as after any lost connection.
 func (c *Client) Disconnect(why error) {
-	if why == nil {
-		why = packet.AdministrativeAction
+	if disconnect := c.Disconnecter(); disconnect != nil {
+		disconnect(why)
 	}
-	cl := (*client)(c)
-	cl.mu.Lock()
-	conn := cl.conn
-	cl.mu.Unlock()
-	if conn != nil {
+}
+
+// Disconnecter returns what does as Disconnect to the connection the client has
+// now, and nothing to a later one; nil when there is none.
+func (c *Client) Disconnecter() func(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn := c.conn
+	if conn == nil {
+		return nil
+	}
+	return func(why error) {
+		if why == nil {
+			why = packet.AdministrativeAction
+		}
 		conn.kick(withReason(why, packet.AdministrativeAction))
 	}
 }

@@ -19,7 +19,7 @@ type Authenticator interface {
 }
 
 // Reviewer is an Authenticator that can be asked again about clients that are
-// connected: see Listener.Review.
+// connected: by Listener.Review, and once after each has been let in.
 type Reviewer interface {
 	Authenticator
 	// Review returns nil if a client may stay that was let in as user, with the

@@ -41,14 +41,11 @@ func (c *conn) review(r Reviewer) error {
 	return nil
 }
 
-// reviewLate asks it of a client that was let in by rules which have changed
-// since: a Review may have passed it by.
+// reviewLate asks it of a client that has just been let in: what the
+// Authenticator has decided by may have changed meanwhile, and who did that could
+// not find the client.
 func (c *conn) reviewLate() error {
-	now := c.listener.rules.Load()
-	if now == c.rules {
-		return nil
-	}
-	if reviewer, ok := now.Authenticator.(Reviewer); ok {
+	if reviewer, ok := c.listener.rules.Load().Authenticator.(Reviewer); ok {
 		return c.review(reviewer)
 	}
 	return nil

@@ -93,6 +93,48 @@ func TestReviewOfThoseOnTheirWay(t *testing.T) {
 	})
 }
 
+// So is one whose Authenticator decides otherwise once it has let the client in.
+func TestReviewOfAChangedMind(t *testing.T) {
+	t.Parallel()
+	inHouse(t, Options{}, func(h *house) {
+		users := &register{passwords: map[string]string{"ann": "a"}, gate: make(chan struct{})}
+		d := h.open(ListenerOptions{Authenticator: users})
+		conn, err := d.socket.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := mqtttest.NewClient(h.T, conn, packet.V311)
+		c.SendText("CONNECT v5 id=ann username=ann password=a")
+		synctest.Wait()
+		delete(users.passwords, "ann")
+		close(users.gate)
+		c.Expect("CONNACK ...", "DISCONNECT 0x87")
+		c.Closed()
+	})
+}
+
+// Who disconnects a connection leaves alone the one that the client has come back with.
+func TestDisconnecter(t *testing.T) {
+	t.Parallel()
+	inHouse(t, Options{}, func(h *house) {
+		first := h.connect("v5 id=c session-expiry=100")
+		var c *Client
+		for c = range h.Clients() {
+		}
+		disconnect := c.Disconnecter()
+		first.SendText("DISCONNECT")
+		first.Closed()
+		if c.Disconnecter() != nil {
+			t.Error("there is a connection to end of a client who has gone")
+		}
+		again := h.connect("v5 id=c session-expiry=100")
+		disconnect(nil)
+		again.Silent()
+		c.Disconnecter()(nil)
+		again.Expect("DISCONNECT 0x98 ...")
+	})
+}
+
 // told is an error that says what a client is told.
 type told struct{}
 

@@ -55,7 +55,7 @@ func (p *Passwords) Review(user string, credential any) error {
 	switch now, known := p.Users.find(user); {
 	case !known:
 		return &Refusal{packet.NotAuthorized, "the user was removed", "Who may connect has changed."}
-	case now.String() != verified.String():
+	case now != verified && now.String() != verified.String():
 		return &Refusal{packet.NotAuthorized, "the password was changed", "Who may connect has changed: connect again with the new password."}
 	}
 	return nil

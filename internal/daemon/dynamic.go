@@ -30,8 +30,8 @@ type dynamic struct {
 	security *dynsec.Security
 
 	mu    sync.Mutex
-	text  []byte          // of the file, as it was read or saved last
-	leave map[string]bool // users who must go soon
+	text  []byte        // of the file, as it was read or saved last
+	leave []func(error) // end the connections of those who must go soon
 	timer *time.Timer
 }
 
@@ -202,28 +202,29 @@ func (s *dynamic) reread() {
 	}
 }
 
-// expel disconnects users a moment later.
+// expel disconnects users a moment later. Who comes meanwhile has the new rights
+// already.
 func (s *dynamic) expel(users map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leave == nil {
-		s.leave = map[string]bool{}
-		s.timer = time.AfterFunc(expelAfter, s.disconnect)
+	waiting := len(s.leave) > 0
+	for c := range s.daemon.broker.Clients() {
+		if disconnect := c.Disconnecter(); disconnect != nil && users[c.User()] {
+			s.leave = append(s.leave, disconnect)
+		}
 	}
-	for user := range users {
-		s.leave[user] = true
+	if !waiting && len(s.leave) > 0 {
+		s.timer = time.AfterFunc(expelAfter, s.disconnect)
 	}
 }
 
 func (s *dynamic) disconnect() {
 	s.mu.Lock()
-	users := s.leave
+	leave := s.leave
 	s.leave = nil
 	s.mu.Unlock()
-	for c := range s.daemon.broker.Clients() {
-		if users[c.User()] && c.Connected() {
-			c.Disconnect(fmt.Errorf("the rights of the client were changed: %w", packet.AdministrativeAction))
-		}
+	for _, disconnect := range leave {
+		disconnect(fmt.Errorf("the rights of the client were changed: %w", packet.AdministrativeAction))
 	}
 }
 

@@ -96,10 +96,12 @@ func TestDynamicSecurity(t *testing.T) {
 	ann.SendText("UNSUBSCRIBE 4 a/keep a/#")
 	ann.Expect("UNSUBACK 4 0x87 0")
 	admin.must("removeClientRole", `"username":"ann","rolename":"writer"`)
+	other := r.connect(ports[0], "v5 id=other clean username=ann password=secret", "...")
 	ann.Expect("DISCONNECT 0x98 ...")
 	ann.Closed()
 	alive(anonymous)
 	ann = r.connect(ports[0], "v5 id=ann clean username=ann password=secret", "...")
+	alive(other) // it has come with the new rights
 	ann.SendText("PUBLISH 2 a/ann qos=1 x")
 	ann.Expect("PUBACK 2 0x87 ...")
 
