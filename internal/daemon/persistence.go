@@ -88,7 +88,7 @@ func (d *daemon) restore() error {
 		return err
 	}
 	st := d.broker.Stats()
-	d.logger.Info("store read", "sessions", st.Sessions, "retained", st.Retained, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+	d.logger.Info("store read", "sessions", st.Sessions, "retained", st.Retained, "seconds", float64(time.Since(began).Milliseconds())/1000)
 	return nil
 }
 

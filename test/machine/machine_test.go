@@ -39,6 +39,7 @@ func TestMachine(t *testing.T) {
 	l.judge(t, rounds)
 	c.sandbox()
 	c.watchdog()
+	c.mistake()
 	c.upgrade(l, deb(t, second, "zancudo"))
 	c.remove()
 }
@@ -183,6 +184,23 @@ func (c *computer) watchdog() {
 	c.run("journalctl -u zancudo -b -o cat --no-pager | grep -i 'watchdog timeout'")
 	c.note("a broker that hangs is replaced within %.0f s", time.Since(began).Seconds())
 	c.heard()
+}
+
+// mistake is a word that does not exist: systemd gives up at once, and its status says why.
+func (c *computer) mistake() {
+	c.t.Helper()
+	if out, status, err := c.try("echo listner 1883 >/etc/zancudo/conf.d/typo.conf; systemctl restart zancudo"); err != nil || status == 0 {
+		c.t.Errorf("the service starts with a word that does not exist, %v\n%s", err, out)
+	}
+	status, _, _ := c.try("systemctl status zancudo --no-pager")
+	for _, want := range []string{"Active: failed (Result: exit-code)", "Did you mean 'listener'?"} {
+		if !strings.Contains(status, want) {
+			c.t.Errorf("the status has no %q:\n%s", want, status)
+		}
+	}
+	c.run("rm /etc/zancudo/conf.d/typo.conf && systemctl restart zancudo")
+	c.active()
+	c.note("a wrong configuration ends the service, without another try")
 }
 
 // upgrade installs the next version under a client that watches.
