@@ -3,7 +3,7 @@
 # and the time zone: nothing below may depend on them.
 #
 #   packaging/dist.sh deb [ARCHITECTURE]   the Debian packages, for this machine or amd64, arm64, arm7, arm6, 386, riscv64
-#   packaging/dist.sh all                  archives, packages, SBOMs and checksums, for all systems
+#   packaging/dist.sh all [SYSTEM...]      archives, packages, SBOMs and checksums, for all systems or such as linux_amd64
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,10 +19,10 @@ VERSION=${VERSION#v}
 DIST=$(realpath -m "${DIST:-dist}")
 export SOURCE_DATE_EPOCH VERSION DIST STAGE=$DIST/stage
 
-# what nfpm calls it, GOARCH, and the least that a processor must be able to do
-linux=('amd64 amd64 GOAMD64=v1' 'arm64 arm64 GOARM64=v8.0' 'arm7 arm GOARM=7' 'arm6 arm GOARM=6' '386 386 GO386=sse2'
-  'riscv64 riscv64 GORISCV64=rva20u64')
-others=('darwin amd64 GOAMD64=v1' 'darwin arm64 GOARM64=v8.0' 'windows amd64 GOAMD64=v1')
+# GOOS, what packages and archives call the architecture, GOARCH, and the least that a processor must be able to do
+systems=('linux amd64 amd64 GOAMD64=v1' 'linux arm64 arm64 GOARM64=v8.0' 'linux arm7 arm GOARM=7' 'linux arm6 arm GOARM=6'
+  'linux 386 386 GO386=sse2' 'linux riscv64 riscv64 GORISCV64=rva20u64'
+  'darwin amd64 amd64 GOAMD64=v1' 'darwin arm64 arm64 GOARM64=v8.0' 'windows amd64 amd64 GOAMD64=v1')
 
 # A list of parts names the sum of the tool that made it, which must not depend on where the tool was built.
 tool() { GOFLAGS=-trimpath go tool -modfile=tools/packages/go.mod "$@"; }
@@ -58,8 +58,10 @@ END
   done
 }
 
-compile() { # compile NAME GOARCH VARIANT: the program for Linux
-  build "$STAGE/linux-$1/zancudo" GOOS=linux GOARCH="$2" "$3"
+compile() { # compile GOOS NAME GOARCH VARIANT: the program for a system, named in binary
+  binary=$STAGE/$1-$2/zancudo
+  [ "$1" != windows ] || binary=$binary.exe
+  build "$binary" GOOS="$1" GOARCH="$3" "$4"
 }
 
 deb() { # deb NAME: the package for Debian
@@ -79,8 +81,8 @@ mosquitto() { # the package of links, the same for all architectures
   tool nfpm package -f packaging/nfpm/zancudo-mosquitto.yaml -p deb -t "$DIST/"
 }
 
-parts() { # parts BINARY NAME: the list of the modules in a program (SBOM)
-  tool cyclonedx-gomod bin -json -noserial -notimestamp -version "v$VERSION" -output "$DIST/$2.cdx.json" "$1"
+parts() { # parts BINARY NAME: the list of the modules in a program, Go's library included (SBOM)
+  tool cyclonedx-gomod bin -json -std -noserial -notimestamp -version "v$VERSION" -output "$DIST/$2.cdx.json" "$1"
 }
 
 archive() { # archive BINARY NAME: the program and what belongs to it, to be unpacked anywhere
@@ -92,59 +94,63 @@ archive() { # archive BINARY NAME: the program and what belongs to it, to be unp
   *_linux_*) cp -R packaging/systemd packaging/zancudo.conf "$dir/" ;;
   *_windows_*) rm -r "$dir/man" "$dir/completion" ;;
   esac
+  chmod -R u=rwX,go=rX "$dir"
   find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   case $2 in
   *_windows_*) (cd "$STAGE/archive" && rm -f "$DIST/$2.zip" && find "$2" -type f | sort | zip -9 -q -X -D "$DIST/$2.zip" -@) ;;
-  *) tar -C "$STAGE/archive" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=go-w --format=ustar -c "$2" |
+  *) tar -C "$STAGE/archive" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --format=ustar -c "$2" |
     gzip -9n >"$DIST/$2.tar.gz" ;;
   esac
 }
 
-all() {
-  local row name os arch variant binary
-  for row in "${linux[@]}"; do
-    read -r name arch variant <<<"$row"
-    compile "$name" "$arch" "$variant"
-    deb "$name"
-    rpm "$name"
-    archive "$STAGE/linux-$name/zancudo" "zancudo_${VERSION}_linux_$name"
-    parts "$STAGE/linux-$name/zancudo" "zancudo_${VERSION}_linux_$name"
+row_of() { # row_of SYSTEM
+  local row os name
+  for row in "${systems[@]}"; do
+    read -r os name _ <<<"$row"
+    [ "$1" != "${os}_$name" ] || { echo "$row" && return; }
   done
-  mosquitto
-  for row in "${others[@]}"; do
-    read -r os arch variant <<<"$row"
-    binary=$STAGE/$os-$arch/zancudo
-    [ "$os" != windows ] || binary=$binary.exe
-    build "$binary" GOOS="$os" GOARCH="$arch" "$variant"
-    archive "$binary" "zancudo_${VERSION}_${os}_$arch"
-    parts "$binary" "zancudo_${VERSION}_${os}_$arch"
-  done
-  (cd "$DIST" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\n' | sort | xargs sha256sum >SHA256SUMS)
+  echo "nothing is made for $1" >&2
+  return 1
 }
 
-find_linux() { # the row of a name
-  local row
-  for row in "${linux[@]}"; do [ "${row%% *}" = "$1" ] && echo "$row" && return; done
-  echo "no packages are made for $1" >&2
-  return 1
+all() { # all [SYSTEM...]
+  local rows=("${systems[@]}") system row os name arch variant
+  [ $# = 0 ] || rows=()
+  for system; do
+    row=$(row_of "$system")
+    rows+=("$row")
+  done
+  rm -rf "$DIST"
+  common
+  for row in "${rows[@]}"; do
+    read -r os name arch variant <<<"$row"
+    compile "$os" "$name" "$arch" "$variant"
+    if [ "$os" = linux ]; then
+      deb "$name"
+      rpm "$name"
+    fi
+    archive "$binary" "zancudo_${VERSION}_${os}_$name"
+    parts "$binary" "zancudo_${VERSION}_${os}_$name"
+  done
+  mosquitto
+  (cd "$DIST" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\n' | sort | xargs sha256sum >SHA256SUMS)
 }
 
 case ${1:-} in
 deb)
   name=${2:-$(go env GOARCH)}
   [ "$name" != arm ] || name=arm7
-  row=$(find_linux "$name")
+  row=$(row_of "linux_$name")
   rm -rf "$STAGE"
-  # shellcheck disable=SC2086 # three words
+  # shellcheck disable=SC2086 # four words
   compile $row
-  if [ $# = 1 ] && [ "$(go env GOHOSTOS)" = linux ]; then common "$STAGE/linux-$name/zancudo"; else common; fi
+  if [ $# = 1 ] && [ "$(go env GOHOSTOS)" = linux ]; then common "$binary"; else common; fi
   deb "$name"
   mosquitto
   ;;
 all)
-  rm -rf "$DIST"
-  common
-  all
+  shift
+  all "$@"
   ;;
 *)
   sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2

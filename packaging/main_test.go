@@ -16,12 +16,43 @@ import (
 type workshop struct {
 	once sync.Once
 	dir  string
-	debs debs
+	made release
 	err  error
 }
 
-// debs are packages of Debian: their files, by name.
-type debs map[string]string
+// release is what dist.sh has made for the system of this machine.
+type release struct{ dir string }
+
+// deb is the file of a package of Debian.
+func (r release) deb(t *testing.T, name string) string {
+	t.Helper()
+	return r.file(t, name+"_*.deb")
+}
+
+// file is the only one that a pattern matches.
+func (r release) file(t *testing.T, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.dir, pattern))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%s is the name of %q, %v", pattern, files, err)
+	}
+	return files[0]
+}
+
+// files are all that users get.
+func (r release) files(t *testing.T) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			all = append(all, e.Name())
+		}
+	}
+	return all
+}
 
 var shop workshop
 
@@ -34,7 +65,7 @@ func TestMain(m *testing.M) {
 // open makes the packages, in a directory that outlives the test that asks first.
 func (w *workshop) open() {
 	if w.dir, w.err = os.MkdirTemp("", "zancudo-packages-"); w.err == nil {
-		w.debs, w.err = makeDebs("..", filepath.Join(w.dir, "dist"))
+		w.made, w.err = makeRelease("..", filepath.Join(w.dir, "dist"))
 	}
 }
 
@@ -55,8 +86,8 @@ func miss(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// made makes the packages for this machine.
-func made(t *testing.T) debs {
+// made makes what there is for this machine.
+func made(t *testing.T) release {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("packages are made on Linux")
@@ -66,7 +97,7 @@ func made(t *testing.T) debs {
 	if shop.err != nil {
 		t.Fatal(shop.err)
 	}
-	return shop.debs
+	return shop.made
 }
 
 // The packages of a test have this version and time, which need no history.
@@ -75,21 +106,23 @@ const (
 	epoch   = 1767225600
 )
 
-// makeDebs runs dist.sh of a checkout.
-func makeDebs(checkout, dist string, environ ...string) (debs, error) {
-	c := exec.Command(filepath.Join(checkout, "packaging", "dist.sh"), "deb")
+// system is what dist.sh calls that of this machine.
+func system() string {
+	if runtime.GOARCH == "arm" {
+		return runtime.GOOS + "_arm7"
+	}
+	return runtime.GOOS + "_" + runtime.GOARCH
+}
+
+// makeRelease runs dist.sh of a checkout.
+func makeRelease(checkout, dist string, environ ...string) (release, error) {
+	c := exec.Command(filepath.Join(checkout, "packaging", "dist.sh"), "all", system())
 	c.Env = append(os.Environ(), "DIST="+dist, "VERSION="+version, fmt.Sprint("SOURCE_DATE_EPOCH=", epoch))
 	c.Env = append(c.Env, environ...)
 	if out, err := c.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("make the packages: %w\n%s", err, out)
+		return release{}, fmt.Errorf("make a release: %w\n%s", err, out)
 	}
-	files, err := filepath.Glob(filepath.Join(dist, "*.deb"))
-	d := debs{}
-	for _, f := range files {
-		name, _, _ := strings.Cut(filepath.Base(f), "_")
-		d[name] = f
-	}
-	return d, err
+	return release{dist}, nil
 }
 
 // output is what a program prints; it must end with status 0.

@@ -24,14 +24,14 @@ var inside = []string{"adduser", "passwd", "debconf"}
 // dependency takes the name out of "libc6 (>= 2.34)" or "debconf | debconf-2.0".
 var dependency = regexp.MustCompile(`^\s*([a-z0-9][a-z0-9+.-]*)`)
 
-func newRoot(t *testing.T) root {
+func newRoot(t *testing.T, more ...string) root {
 	t.Helper()
 	need(t, "dpkg-query", "dpkg")
 	if os.Getuid() != 0 {
 		miss(t, "packages are installed in a directory by root only")
 	}
 	r := root(t.TempDir())
-	names := installedHere(t)
+	names := installedHere(t, more)
 	for _, link := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"} {
 		if target, err := os.Readlink(link); err == nil {
 			r.must(t, os.MkdirAll(r.path(target), 0o755))
@@ -64,10 +64,11 @@ func newRoot(t *testing.T) root {
 	return r
 }
 
-// installedHere are the essential packages and inside, with all that they depend on.
-func installedHere(t *testing.T) []string {
+// installedHere are the essential packages, inside, and more, with all that they
+// depend on.
+func installedHere(t *testing.T, more []string) []string {
 	t.Helper()
-	depends, all := map[string]string{}, slices.Clone(inside)
+	depends, all := map[string]string{}, slices.Concat(inside, more)
 	for line := range strings.Lines(output(t, "dpkg-query", "--show", "--showformat", "${Package}\t${Essential}\t${Pre-Depends}, ${Depends}\t${db:Status-Status}\n")) {
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if fields[3] != "installed" {
@@ -192,8 +193,8 @@ const (
 
 func TestInstallUpgradeRemovePurge(t *testing.T) {
 	t.Parallel()
-	packages, r := made(t), newRoot(t)
-	r.install(t, packages["zancudo"])
+	release, r := made(t), newRoot(t)
+	r.install(t, release.deb(t, "zancudo"))
 	r.holds(t, "installed", "/etc/zancudo root:zancudo 751", "/etc/zancudo/conf.d root:zancudo 750", "/etc/zancudo/zancudo.conf root:zancudo 640",
 		"/var/lib/zancudo zancudo:zancudo 700", enabled, "!/etc/systemd/system/sockets.target.wants/zancudo.socket")
 	if got := r.run(t, "zancudo", "--version"); !strings.Contains(got, version) {
@@ -205,7 +206,7 @@ func TestInstallUpgradeRemovePurge(t *testing.T) {
 	r.write(t, "/var/lib/zancudo/zancudo/CURRENT", "")
 	r.must(t, os.Chmod(r.path("/var/lib/zancudo"), 0o711)) // somebody has a reason
 	r.must(t, os.Remove(r.path(enabled)))                  // systemctl disable
-	r.install(t, packages["zancudo"])
+	r.install(t, release.deb(t, "zancudo"))
 	if got := read(t, r.path("/etc/zancudo/zancudo.conf")); got != changed {
 		t.Errorf("after an upgrade the configuration is %q", got)
 	}
@@ -246,14 +247,14 @@ const mosquittosOwn = "persistence true\n"
 
 func TestInMosquittosPlaceAndBack(t *testing.T) {
 	t.Parallel()
-	packages, r, mosquitto := made(t), newRoot(t), mosquittoDeb(t)
+	release, r, mosquitto := made(t), newRoot(t), mosquittoDeb(t)
 	r.install(t, mosquitto)
 	const changed = "listener 1884\n"
 	r.write(t, "/etc/mosquitto/mosquitto.conf", changed)
 	r.write(t, "/var/lib/mosquitto/mosquitto.db", "database")
 	// apt does the same: what is in conflict goes first.
 	r.run(t, "dpkg", "--remove", "mosquitto")
-	r.install(t, packages["zancudo"], packages["zancudo-mosquitto"])
+	r.install(t, release.deb(t, "zancudo"), release.deb(t, "zancudo-mosquitto"))
 	r.holds(t, "in its place", wants+"mosquitto.service", "!"+enabled, "/var/lib/mosquitto mosquitto:root 755")
 	if got, err := os.Readlink(r.path("/usr/sbin/mosquitto")); err != nil || got != "../bin/zancudo" {
 		t.Errorf("mosquitto is a link to %s, %v", got, err)
@@ -277,8 +278,8 @@ func TestInMosquittosPlaceAndBack(t *testing.T) {
 // TestWithoutMosquitto: where it never was, it is as easy to come as to leave.
 func TestWithoutMosquitto(t *testing.T) {
 	t.Parallel()
-	packages, r := made(t), newRoot(t)
-	r.install(t, packages["zancudo"], packages["zancudo-mosquitto"])
+	release, r := made(t), newRoot(t)
+	r.install(t, release.deb(t, "zancudo"), release.deb(t, "zancudo-mosquitto"))
 	if got, want := read(t, r.path("/etc/mosquitto/mosquitto.conf")), read(t, "mosquitto.conf"); got != want {
 		t.Errorf("the configuration is %q", got)
 	}
@@ -288,7 +289,42 @@ func TestWithoutMosquitto(t *testing.T) {
 		t.Errorf("Mosquitto finds %q", got)
 	}
 	r.run(t, "dpkg", "--purge", "mosquitto")
-	r.install(t, packages["zancudo-mosquitto"])
+	r.install(t, release.deb(t, "zancudo-mosquitto"))
 	r.run(t, "dpkg", "--purge", "zancudo-mosquitto")
 	r.holds(t, "purged", "!/etc/mosquitto", "!/var/lib/mosquitto/zancudo", "!"+wants+"mosquitto.service")
+}
+
+// TestRPM has rpm install, upgrade and erase the package, on a system that is not
+// its own.
+func TestRPM(t *testing.T) {
+	t.Parallel()
+	need(t, "rpm", "rpm")
+	release, r := made(t), newRoot(t, "rpm")
+	file := release.file(t, "*.rpm")
+	r.write(t, "/tmp/zancudo.rpm", read(t, file))
+	rpm := func(args ...string) string {
+		t.Helper()
+		return r.run(t, append([]string{"rpm", "--force-debian", "--nodeps"}, args...)...)
+	}
+	rpm("--install", "/tmp/zancudo.rpm")
+	r.holds(t, "installed", "/etc/zancudo root:zancudo 751", "/etc/zancudo/conf.d root:zancudo 750", "/etc/zancudo/zancudo.conf root:zancudo 640",
+		"/var/lib/zancudo zancudo:zancudo 700", "/usr/lib/systemd/system/zancudo.service", "/usr/share/man/man1/zancudo.1.gz")
+	if got := r.run(t, "zancudo", "--version"); !strings.Contains(got, version) {
+		t.Errorf("the program says %q", got)
+	}
+	if got := rpm("--verify", "zancudo"); got != "" {
+		t.Errorf("rpm --verify: %s", got)
+	}
+	const changed = "listener 1884\n"
+	r.write(t, "/etc/zancudo/zancudo.conf", changed)
+	r.write(t, "/var/lib/zancudo/zancudo/CURRENT", "")
+	rpm("--upgrade", "--replacepkgs", "/tmp/zancudo.rpm")
+	if got := read(t, r.path("/etc/zancudo/zancudo.conf")); got != changed {
+		t.Errorf("after an upgrade the configuration is %q", got)
+	}
+	rpm("--erase", "zancudo")
+	r.holds(t, "erased", "!/usr/bin/zancudo", "!/usr/lib/systemd/system/zancudo.service", "!/etc/zancudo/zancudo.conf", "/etc/zancudo/zancudo.conf.rpmsave", "/var/lib/zancudo/zancudo/CURRENT")
+	if !r.knows("zancudo") {
+		t.Error("erased: its files belong to nobody")
+	}
 }
