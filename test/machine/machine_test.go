@@ -113,7 +113,8 @@ func (c *computer) openToNetwork() *load {
 // reload takes a change of the configuration in; the client that is there stays.
 func (c *computer) reload(l *load) {
 	c.t.Helper()
-	c.run(`printf 'max_queued_messages 0\nmax_queued_bytes 0\n' >/etc/zancudo/conf.d/queues.conf
+	// What an editor has not synced, a cut a moment later takes.
+	c.run(`printf 'max_queued_messages 0\nmax_queued_bytes 0\n' >/etc/zancudo/conf.d/queues.conf && sync /etc/zancudo/conf.d/queues.conf
 		zancudo check /etc/zancudo/zancudo.conf && systemctl reload zancudo && systemctl is-active zancudo`)
 	if err := l.listener.client.Err(); err != nil {
 		c.t.Errorf("a reload ends a connection: %v", err)
