@@ -34,6 +34,7 @@ type client struct {
 	stale   bool          // the stored fact must be replaced before the client is told anything
 	owing   []Fact        // what the store has refused and must have before the client goes on
 	storing chan struct{} // closed when the store has what the connection has taken; nil: it has
+	losing  int64         // when a message for it was dropped last, in Unix nanoseconds; zero: they are not
 }
 
 // over reports whether the session has ended; the client is locked.
@@ -173,6 +174,7 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 	}
 	if outcome.Dropped() {
 		b.dropped(s, cl, m, outcome, dropReasons[outcome])
+		cl.noteLoss(outcome, s.now)
 	}
 	return outcome
 }
@@ -196,6 +198,9 @@ func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, re
 		outcome = cl.session.PushRetained(out, s.now, &s.delivery, sub)
 	} else {
 		outcome = cl.session.Push(out, s.now, &s.delivery, sub)
+	}
+	if cl.losing != 0 {
+		cl.regain(outcome, s.now)
 	}
 	if outcome == session.Held {
 		s.batch.obligations = append(s.batch.obligations, obligation{cl, cl.session.LastHeld()})

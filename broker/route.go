@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/zancudomq/zancudo/internal/session"
 	"github.com/zancudomq/zancudo/packet"
@@ -152,6 +153,32 @@ func (b *Broker) dropped(s *scratch, cl *client, m *packet.Message, cause sessio
 	s.counts.dropped[cause]++
 	if f := b.options().Trace.Dropped; f != nil {
 		f((*Client)(cl), m, why)
+	}
+}
+
+// lossPause is how long no message must be dropped before it is said again that
+// some are.
+const lossPause = time.Minute
+
+// noteLoss tells when messages for a client begin to be dropped since it does not
+// get them fast enough, or is not there.
+func (cl *client) noteLoss(outcome session.Outcome, now time.Time) {
+	if outcome == session.TooLarge { // it wants none of these
+		return
+	}
+	cl.mu.Lock()
+	begins := cl.losing == 0
+	cl.losing = now.UnixNano()
+	cl.mu.Unlock()
+	if begins {
+		cl.broker.options().Logger.Info("messages dropped", "client", cl.id, "err", dropReasons[outcome])
+	}
+}
+
+// regain notes that a client gets messages again. It is locked.
+func (cl *client) regain(outcome session.Outcome, now time.Time) {
+	if !outcome.Dropped() && outcome != session.Absent && now.UnixNano()-cl.losing > int64(lossPause) {
+		cl.losing = 0
 	}
 }
 

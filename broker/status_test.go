@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -133,6 +134,49 @@ func TestDenialsAreSeen(t *testing.T) {
 		if st := b.Stats(); st.DroppedRefused != 100 || st.MessagesDropped != 100 {
 			t.Errorf("got %+v", st)
 		}
+	})
+}
+
+// That messages for a client are dropped is said once, and again when it had got
+// them for a minute.
+func TestLossLines(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	inHouse(t, Options{Logger: textLogger(&log, slog.LevelInfo), MaxQueued: 1}, func(h *house) {
+		pub := h.connect("id=pub clean")
+		seen := func(want int) {
+			h.Helper()
+			if got := strings.Count(log.String(), `msg="messages dropped" client=sub err="queue is full: `); got != want {
+				h.Errorf("it was said %d times, not %d:\n%s", got, want, &log)
+			}
+		}
+		away := func(published int) {
+			h.Helper()
+			for range published {
+				pub.SendText("PUBLISH 1 a qos=1 x")
+				pub.Expect("PUBACK 1")
+			}
+		}
+		back := func(id int) {
+			h.Helper()
+			sub := h.connect("id=sub")
+			sub.Expect(fmt.Sprintf("PUBLISH %d a qos=1 x", id))
+			sub.SendText(fmt.Sprintf("PUBACK %d", id), "DISCONNECT")
+			sub.Closed()
+		}
+		h.subscriber("id=sub", "a qos=1").Drop()
+		synctest.Wait()
+		away(1)
+		seen(0)
+		away(5)
+		seen(1)
+		back(1)
+		away(3) // one is taken
+		seen(1)
+		time.Sleep(2 * time.Minute)
+		back(2)
+		away(3)
+		seen(2)
 	})
 }
 

@@ -138,6 +138,7 @@ func TestLines(t *testing.T) {
 			"Warning: The certfile '/x.crt' of port 8883 ends in 7 days, on 2026-12-01.",
 		},
 		{slog.LevelWarn, msgKeyLog, []any{"file", "/k"}, "Warning: What decrypts every connection with TLS is written to /k: whoever has that file can read them all."},
+		{slog.LevelInfo, msgLosing, []any{"client", "x", "err", errors.New("queue is full")}, "Outgoing messages are being dropped for client x."},
 		{LevelInformation, msgDropped, []any{"identity", "user nobody, uid 65534 and gid 65534"}, "Running as user nobody, uid 65534 and gid 65534."},
 		{slog.LevelInfo, msgAnonymous, []any{"listener", "127.0.0.1:1883"}, "Every program of this machine may use port 1883 (allow_anonymous true), which is not open to the network; 'zancudo init' sets up users, TLS and a listener that is."},
 		{slog.LevelInfo, msgAnonymous, []any{"listener", "[::]:1883"}, "Everybody who can reach it may use port 1883 (allow_anonymous true)."},

@@ -20,6 +20,7 @@ const (
 	msgSubscribed   = "client subscribed"
 	msgUnsubscribed = "client unsubscribed"
 	msgDenied       = "message refused"
+	msgLosing       = "messages dropped"
 
 	msgPaused  = "accepting paused"
 	msgResumed = "accepting resumed"
@@ -91,6 +92,8 @@ func appendSentence(b []byte, message string, a attrs) []byte {
 		b = appendText(append(b, "Denied PUBLISH from "...), a.text("client"))
 		b = appendText(append(appendPublish(append(b, ' '), a), ": "...), a.text("err"))
 		return append(b, '.')
+	case msgLosing:
+		return append(appendText(append(b, "Outgoing messages are being dropped for client "...), a.text("client")), '.')
 	case msgNotStarted:
 		return appendText(b, strings.ReplaceAll(a.text("err"), "\n", " "))
 	case msgForbidden, msgWouldForbid:
