@@ -6,7 +6,7 @@ help:
 	@echo 'make dist           everything: archives and packages for all systems, SBOMs, SHA256SUMS'
 	@echo 'make reproducible   makes everything twice and compares'
 	@echo 'make clean          removes dist/'
-	@echo 'make machine-test   installs the packages on a Debian in an emulator, and cuts its power; needs root and half an hour'
+	@echo 'make machine-test   installs the packages on a Debian in an emulator, and cuts its power; needs root and a quarter of an hour'
 
 deb:
 	packaging/dist.sh deb
