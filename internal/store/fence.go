@@ -22,10 +22,11 @@ type fence struct {
 	syncing *atomic.Pointer[syncing] // of the store, which may change it; nil: always
 	failed  func(error)              // told of a sync that failed after its Append had returned
 
-	shut  atomic.Bool
-	using sync.RWMutex // read-locked by every operation; shutting waits for them
+	shut atomic.Bool
 
 	mu    sync.Mutex
+	using int                      // operations under way; shutting waits for them
+	idle  chan struct{}            // closed when there are none; nil: nobody waits
 	files map[*fencedFile]struct{} // open ones
 	logs  map[string]*fencedFile   // the newest file of each log's name, open or not
 }
@@ -52,15 +53,23 @@ var errShut = errors.New("the storage engine was given up after an error")
 
 // enter begins an operation that changes something.
 func (f *fence) enter() error {
-	f.using.RLock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.shut.Load() {
-		f.using.RUnlock()
 		return errShut
 	}
+	f.using++
 	return nil
 }
 
-func (f *fence) leave() { f.using.RUnlock() }
+func (f *fence) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.using--; f.using == 0 && f.idle != nil {
+		close(f.idle)
+		f.idle = nil
+	}
+}
 
 // mustEnter is enter for what Pebble's own goroutines do. When the fence is shut
 // it never returns: Pebble would try again without end, or panic on its way out.
@@ -79,11 +88,18 @@ func (f *fence) change(operation func() error) error {
 
 // close shuts the fence, waits for what is under way, and closes all files.
 func (f *fence) close() {
-	f.shut.Store(true)
-	f.using.Lock()
-	defer f.using.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.shut.Store(true)
+	if f.using > 0 { // an RWMutex would do, if time in a bubble of a test went on meanwhile
+		if f.idle == nil {
+			f.idle = make(chan struct{})
+		}
+		idle := f.idle
+		f.mu.Unlock()
+		<-idle
+		f.mu.Lock()
+	}
 	for file := range f.files {
 		_ = file.File.Close()
 	}
