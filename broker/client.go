@@ -168,24 +168,26 @@ func (cl *client) deliver(s *scratch, sub *session.Subscription, origin *client,
 		cl.inline(s.delivery.Keep())
 		return session.Sent
 	}
-	outcome, flush := cl.push(s, sub, origin, retained)
+	outcome, flush, losing := cl.push(s, sub, origin, retained)
 	if flush != nil {
 		s.touched = append(s.touched, flush)
 	}
 	if outcome.Dropped() {
 		b.dropped(s, cl, m, outcome, dropReasons[outcome])
-		cl.noteLoss(outcome, s.now)
+	}
+	if losing {
+		b.options().Logger.Info("messages dropped", "client", cl.id, "err", dropReasons[outcome])
 	}
 	return outcome
 }
 
 // push is the part of deliver under the client's lock. The connection it
-// returns is the caller's to flush.
-func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, retained bool) (session.Outcome, *conn) {
+// returns is the caller's to flush; losing tells that messages begin to be dropped.
+func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, retained bool) (outcome session.Outcome, flush *conn, losing bool) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.over() {
-		return session.Absent, nil
+		return session.Absent, nil, false
 	}
 	c := cl.conn
 	var out *session.Output
@@ -193,15 +195,12 @@ func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, re
 		out = &c.out
 		c.feed()
 	}
-	var outcome session.Outcome
 	if retained {
 		outcome = cl.session.PushRetained(out, s.now, &s.delivery, sub)
 	} else {
 		outcome = cl.session.Push(out, s.now, &s.delivery, sub)
 	}
-	if cl.losing != 0 {
-		cl.regain(outcome, s.now)
-	}
+	losing = cl.lose(outcome, s.now)
 	if outcome == session.Held {
 		s.batch.obligations = append(s.batch.obligations, obligation{cl, cl.session.LastHeld()})
 	}
@@ -211,9 +210,9 @@ func (cl *client) push(s *scratch, sub *session.Subscription, origin *client, re
 	if c != nil && c.claim() {
 		s.crowd = s.crowd || origin != c.feeder
 		c.feeder = origin
-		return outcome, c
+		return outcome, c, losing
 	}
-	return outcome, nil
+	return outcome, nil, losing
 }
 
 // takes notes that the connection has taken what it may not answer for until the

@@ -160,26 +160,19 @@ func (b *Broker) dropped(s *scratch, cl *client, m *packet.Message, cause sessio
 // some are.
 const lossPause = time.Minute
 
-// noteLoss tells when messages for a client begin to be dropped since it does not
-// get them fast enough, or is not there.
-func (cl *client) noteLoss(outcome session.Outcome, now time.Time) {
-	if outcome == session.TooLarge { // it wants none of these
-		return
-	}
-	cl.mu.Lock()
-	begins := cl.losing == 0
-	cl.losing = now.UnixNano()
-	cl.mu.Unlock()
-	if begins {
-		cl.broker.options().Logger.Info("messages dropped", "client", cl.id, "err", dropReasons[outcome])
-	}
-}
-
-// regain notes that a client gets messages again. It is locked.
-func (cl *client) regain(outcome session.Outcome, now time.Time) {
-	if !outcome.Dropped() && outcome != session.Absent && now.UnixNano()-cl.losing > int64(lossPause) {
+// lose notes what became of a message, and reports whether messages begin to be
+// dropped since the client does not get them fast enough, or is not there. It is
+// locked.
+func (cl *client) lose(outcome session.Outcome, now time.Time) (begins bool) {
+	switch {
+	case outcome == session.TooLarge, outcome == session.Absent: // they say nothing of that
+	case outcome.Dropped():
+		begins = cl.losing == 0
+		cl.losing = now.UnixNano()
+	case cl.losing != 0 && now.UnixNano()-cl.losing > int64(lossPause):
 		cl.losing = 0
 	}
+	return begins
 }
 
 // routes remembers, for one publisher, whom its topics concern.

@@ -2,5 +2,5 @@
 
 package simulation_test
 
-// raced says that the race detector slows everything down.
+// raced says that this was built with the race detector.
 const raced = true
