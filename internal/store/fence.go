@@ -127,7 +127,8 @@ func (f *fence) wrap(name string, inner vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := &fencedFile{File: inner, fence: f, log: strings.HasSuffix(name, ".log")}
+	file := &fencedFile{File: inner, fence: f, log: strings.HasSuffix(name, ".log"), open: make(chan bool, 1)}
+	file.open <- true
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.files == nil {
@@ -246,6 +247,8 @@ type fencedFile struct {
 	written, acknowledged atomic.Int64
 	unsynced              atomic.Bool // the last sync was put off
 	promised              atomic.Bool // and syncLate will be called
+
+	open chan bool // held by whoever closes the file or syncs it late: neither may meet the other
 }
 
 func (f *fencedFile) Write(p []byte) (int, error) {
@@ -323,13 +326,15 @@ func (f *fencedFile) syncLate() {
 	if f.fence.enter() != nil {
 		return
 	}
+	open := <-f.open
 	f.promised.Store(false) // what is written from now on gets a promise of its own
 	var err error
-	if f.unsynced.Swap(false) {
+	if open && f.unsynced.Swap(false) {
 		err = f.syncNow(f.File.SyncData)
 	}
+	f.open <- open
 	f.fence.leave()
-	if err != nil && !errors.Is(err, os.ErrClosed) {
+	if err != nil {
 		f.fence.failed(err)
 	}
 }
@@ -342,6 +347,8 @@ func (f *fencedFile) Close() error {
 	f.fence.mu.Lock()
 	delete(f.fence.files, f)
 	f.fence.mu.Unlock()
+	<-f.open
+	defer func() { f.open <- false }()
 	if f.unsynced.Swap(false) {
 		if err := f.syncNow(f.File.SyncData); err != nil {
 			_ = f.File.Close()

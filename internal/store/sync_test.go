@@ -47,3 +47,22 @@ func TestChangeSync(t *testing.T) {
 		closed(t, s)
 	})
 }
+
+// TestCloseDuringSync closes the store while a late sync of its log is under
+// way: the log is closed after it, with all that it was given.
+func TestCloseDuringSync(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		synctest.Test(t, func(t *testing.T) {
+			disk := storetest.NewDisk()
+			s := open(t, store.Options{FS: disk.FS(), Dir: "/state/store", Sync: store.SyncInterval, SyncInterval: time.Second})
+			put(t, s, broker.Durable, storetest.Put("a", "interval"))
+			disk.SlowSync(time.Minute)
+			time.Sleep(time.Second + time.Millisecond)
+			closed(t, s)
+			after := open(t, store.Options{FS: disk.Crash(seed, 0).FS(), Dir: "/state/store"})
+			holds(t, after, "a=interval")
+			closed(t, after)
+		})
+	}
+}
