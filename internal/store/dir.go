@@ -82,7 +82,8 @@ func (s *Store) enterDir() error {
 	if s.lock, err = s.lockDir(); err != nil {
 		return err
 	}
-	if err := writeFile(s.base, s.path(ownerName), fmt.Appendf(nil, "%d\n", os.Getpid())); err != nil && !isFull(err) {
+	unsynced := func(vfs.File) error { return nil } // the number means nothing after a power failure
+	if err := replaceFile(s.base, s.path(ownerName), fmt.Appendf(nil, "%d\n", os.Getpid()), unsynced); err != nil && !isFull(err) {
 		return s.explain("open the store", err)
 	}
 	return nil

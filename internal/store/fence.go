@@ -373,6 +373,15 @@ func syncDir(fs vfs.FS, dir string) error {
 // writeFile makes a file with its contents, whole or not at all, and safe when
 // it returns: a new file is written and synced before it takes the name.
 func writeFile(fs vfs.FS, name string, contents []byte) error {
+	if err := replaceFile(fs, name, contents, vfs.File.Sync); err != nil {
+		return err
+	}
+	return syncDir(fs, filepath.Dir(name))
+}
+
+// replaceFile gives a file new contents, all at once for whoever reads it. What
+// must outlive a power failure is synced before the file takes the name.
+func replaceFile(fs vfs.FS, name string, contents []byte, sync func(vfs.File) error) error {
 	temporary := name + ".new"
 	f, err := fs.Create(temporary, vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -380,7 +389,7 @@ func writeFile(fs vfs.FS, name string, contents []byte) error {
 	}
 	_, err = f.Write(contents)
 	if err == nil {
-		err = f.Sync()
+		err = sync(f)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
@@ -388,10 +397,7 @@ func writeFile(fs vfs.FS, name string, contents []byte) error {
 	if err := makePrivate(fs, temporary); err != nil {
 		return err
 	}
-	if err := fs.Rename(temporary, name); err != nil {
-		return err
-	}
-	return syncDir(fs, filepath.Dir(name))
+	return fs.Rename(temporary, name)
 }
 
 // makePrivate keeps others from a file, where files have owners.
