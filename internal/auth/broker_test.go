@@ -37,7 +37,7 @@ func connect(t *testing.T, socket *memnet.Listener, a *auth.SCRAMClient, id stri
 		Connect:       packet.Connect{Version: packet.V5, ClientID: id, CleanStart: true, AuthenticationMethod: auth.SCRAMSHA256},
 		Authenticator: a,
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := c.Connect(ctx)
 	return c, err

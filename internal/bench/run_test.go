@@ -314,7 +314,7 @@ func TestInterrupted(t *testing.T) {
 
 func TestProgressIsTold(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	told := false
 	o := Options{Publishers: 3, Duration: time.Hour}

@@ -444,7 +444,7 @@ func TestDoctorWithMosquitto(t *testing.T) {
 			t.Log(log)
 		}
 	})
-	for giveUp := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "running") && time.Now().Before(giveUp); {
+	for giveUp := time.Now().Add(time.Minute); !strings.Contains(log.String(), "running") && time.Now().Before(giveUp); {
 		<-time.After(20 * time.Millisecond)
 	}
 	for _, test := range []struct {

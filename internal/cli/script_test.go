@@ -230,7 +230,7 @@ func (w *wire) matches(re *regexp.Regexp) (matched bool, more <-chan struct{}, a
 func scriptWire(ts *testscript.TestScript, neg bool, args []string) {
 	re, err := regexp.Compile(strings.Join(args, " "))
 	ts.Check(err)
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		matched, more, all := wireOf(ts).matches(re)
 		switch {

@@ -363,7 +363,7 @@ func listen(t *testing.T, b *broker.Broker, wrap func(net.Listener) net.Listener
 func runProgram(t *testing.T, program string, args []string, stdin string) run {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, program, args...)
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &stdout, &stderr

@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 func TestRun(t *testing.T) {
 	t.Parallel()

@@ -155,7 +155,7 @@ func TestWhatBrokersSay(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := test.o
-			o.Timeout, o.Rounds, o.OtherPorts = 300*time.Millisecond, 2, []int{}
+			o.Timeout, o.Rounds, o.OtherPorts = 2*time.Second, 2, []int{}
 			o.Where = fake(t, func(p packet.Packet) []packet.Packet {
 				if p, ok := p.(*packet.Publish); ok && test.publish != nil {
 					return test.publish(p)

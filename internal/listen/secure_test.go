@@ -303,7 +303,7 @@ func TestReadSocket(t *testing.T) {
 	}
 	began := time.Now()
 	c.Close()
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 4*time.Second { // crypto/tls would wait for five
 		t.Errorf("Close took %v", took)
 	}
 	if err := c.Close(); !errors.Is(err, net.ErrClosed) {

@@ -35,7 +35,7 @@ func TestClientWithMosquitto(t *testing.T) {
 	out := background(t, exec.CommandContext(t.Context(), broker, "-c", config))
 	dialPatiently(t, port).Close()
 
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	got := make(chan string, 1)
 	var state State

@@ -49,7 +49,7 @@ func background(t *testing.T, cmd *exec.Cmd) *proctest.Output {
 // dialPatiently dials a program that has just been started.
 func dialPatiently(t *testing.T, port string) net.Conn {
 	t.Helper()
-	giveUp := time.Now().Add(10 * time.Second)
+	giveUp := time.Now().Add(time.Minute)
 	for {
 		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
 		if err == nil {
@@ -292,7 +292,7 @@ func TestOpenSSLRenegotiates(t *testing.T) {
 
 // waitFor waits a while for a text in a program's output, and returns the output.
 func waitFor(out *proctest.Output, text string) string {
-	giveUp := time.Now().Add(10 * time.Second)
+	giveUp := time.Now().Add(time.Minute)
 	for !strings.Contains(out.String(), text) && time.Now().Before(giveUp) {
 		<-time.After(20 * time.Millisecond)
 	}
