@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -98,11 +99,12 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{errIO, &osError{syscall.ENOSPC}} {
 		for _, length := range []int64{1, 3, 40} {
-			for _, only := range []string{"", "sync", "write"} {
+			for _, only := range []string{"", "sync", "write", "short write"} {
 				t.Run(fmt.Sprintf("%v/%d/%s", errors.Unwrap(err), length, only), func(t *testing.T) {
 					t.Parallel()
 					for n := int64(1); n < 60; n++ {
-						f := storetest.Fault{From: n, For: length, Err: err, Only: only}
+						f := storetest.Fault{From: n, For: length, Err: err}
+						f.Only, f.Short = strings.CutPrefix(only, "short ")
 						if err := storetest.FaultRound(uint64(n), f, onDisk()); err != nil {
 							t.Fatalf("operation %d: %v", n, err)
 						}

@@ -40,6 +40,7 @@ func TestMachine(t *testing.T) {
 	c.sandbox()
 	c.watchdog()
 	c.mistake()
+	c.socket()
 	c.upgrade(l, deb(t, second, "zancudo"))
 	c.remove()
 }
@@ -202,6 +203,27 @@ func (c *computer) mistake() {
 	c.run("rm /etc/zancudo/conf.d/typo.conf && systemctl restart zancudo")
 	c.active()
 	c.note("a wrong configuration ends the service, without another try")
+}
+
+// socket has systemd hold the port, as docs/packages.md says: nobody is refused while the broker starts again.
+func (c *computer) socket() {
+	c.t.Helper()
+	c.run("systemctl stop zancudo && systemctl enable --now zancudo.socket && systemctl start zancudo")
+	c.active()
+	if out := c.run("ss -Hltnp 'sport = :1883'"); !strings.Contains(out, `"systemd"`) || !strings.Contains(out, `"zancudo"`) {
+		c.t.Errorf("the port should be systemd's and the broker's:\n%s", out)
+	}
+	out := c.run(`bash -c 'systemctl restart zancudo & restart=$!
+		while kill -0 $restart 2>/dev/null; do
+			if (exec 3<>/dev/tcp/127.0.0.1/1883) 2>/dev/null; then echo let in; else echo refused; fi
+		done
+		wait $restart'`)
+	c.active()
+	if refused, in := strings.Count(out, "refused"), strings.Count(out, "let in"); refused > 0 || in < 3 {
+		c.t.Errorf("while the broker starts again %d are let in, and %d refused:\n%s", in, refused, c.run("journalctl -u zancudo -u zancudo.socket -b --no-pager -n 30"))
+	}
+	c.note("zancudo.socket holds the port: %d connections during a restart, %d refused", strings.Count(out, "let in"), strings.Count(out, "refused"))
+	c.heard()
 }
 
 // upgrade installs the next version under a client that watches.

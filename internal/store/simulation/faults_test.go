@@ -19,7 +19,7 @@ import (
 func faultOf(seed uint64) storetest.Fault {
 	kinds := []string{"", "sync", "write", "create", "rename", "read"}
 	return storetest.Fault{
-		From: int64(seed * 3), For: []int64{1, 3, 100}[seed%3], Only: kinds[seed%uint64(len(kinds))],
+		From: int64(seed * 3), For: []int64{1, 3, 100}[seed%3], Only: kinds[seed%uint64(len(kinds))], Short: seed/uint64(len(kinds))%2 == 1,
 		Err: []error{syscall.EIO, syscall.ENOSPC}[seed/2%2],
 	}
 }

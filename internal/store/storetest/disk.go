@@ -32,12 +32,14 @@ type Disk struct {
 	crashAt int64
 	atCrash func()
 	fault   Fault
+	shorten sync.Map // of files, the error of the next write, which is a short one
 }
 
 // A Fault makes operations fail.
 type Fault struct {
 	From, For int64 // of all operations, the first that fails, counted from 1, and how many do; 0 is none
 	Err       error
+	Short     bool   // writes that fail have written a half
 	Only      string // operations whose name contains it: "sync", "write", "create", "remove", "rename", "read" or "open"; empty is all
 }
 
@@ -46,7 +48,7 @@ func NewDisk() *Disk { return newDisk(vfs.NewCrashableMem()) }
 
 func newDisk(mem *vfs.MemFS) *Disk {
 	d := &Disk{mem: mem}
-	d.fs = errorfs.Wrap(mem, errorfs.InjectorFunc(d.operation))
+	d.fs = errorfs.Wrap(shortFS{mem, d}, errorfs.InjectorFunc(d.operation))
 	return d
 }
 
@@ -93,6 +95,10 @@ func (d *Disk) operation(op errorfs.Op) error {
 		crash()
 	}
 	if fault.For > 0 && n >= fault.From && n < fault.From+fault.For && strings.Contains(word(op.Kind), fault.Only) {
+		if fault.Short && op.Kind == errorfs.OpFileWrite {
+			d.shorten.Store(op.Path, fault.Err)
+			return nil
+		}
 		return fault.Err
 	}
 	return nil
