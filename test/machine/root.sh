@@ -15,9 +15,12 @@ mirror=${mirror:-http://deb.debian.org/debian}
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 in_root() { chroot "$root" "$@"; }
 
-rm -rf "$out"
-mkdir -p "$root"
-debootstrap --variant=minbase --include=systemd-sysv,udev,dbus,kmod,adduser,iproute2,procps "$suite" "$root" "$mirror"
+begin() {
+  rm -rf "$out"
+  mkdir -p "$root"
+  debootstrap --variant=minbase --include=systemd-sysv,udev,dbus,kmod,adduser,iproute2,procps "$suite" "$root" "$mirror"
+}
+begin || begin # it gives up for one package that does not come
 
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
