@@ -57,6 +57,19 @@ func TestUnixSocket(t *testing.T) {
 	gone(t, path)
 }
 
+// A machine whose /etc/hosts was lost, as in a power cut, is one all the same.
+func TestNoHostsFile(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 || exec.Command("unshare", "-m", "true").Run() != nil {
+		t.Skip("this test hides files from the broker; run it as root, with the right to mount")
+	}
+	port := proctest.FreePort(t)
+	hide := `mount --bind /dev/null /etc/hosts && mount --bind /dev/null /etc/resolv.conf && exec "$0" "$@"`
+	b := startCommand(t, exec.Command("unshare", "-m", "sh", "-c", hide, zancudo, "-c", write(t, "allow_anonymous true\nlistener "+port+" localhost\n")))
+	b.wait(&b.stderr, " running\n")
+	exchange(t, port)
+}
+
 // Behind a proxy, only what begins with its header is served, and it is the
 // client's address that counts.
 func TestProxyProtocol(t *testing.T) {

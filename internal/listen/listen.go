@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // Options say where to listen. Either Path is set, for a unix socket, or what
@@ -162,9 +163,12 @@ func (o *Options) hosts(ctx context.Context) (hosts []string, err error) {
 	if ip, notIP := netip.ParseAddr(o.Address); notIP == nil {
 		found = []netip.Addr{ip}
 	} else if o.Loopback {
-		found = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+		found = thisMachine()
 	} else if found, err = net.DefaultResolver.LookupNetIP(ctx, o.Domain.resolved(), o.Address); err != nil {
-		return nil, o.failed(o.Address, err)
+		if !strings.EqualFold(o.Address, "localhost") {
+			return nil, o.failed(o.Address, err)
+		}
+		found = thisMachine() // a machine that has lost its /etc/hosts is one all the same [RFC 6761 6.3]
 	}
 	for _, ip := range found {
 		if o.Domain.has(ip) {
@@ -175,6 +179,10 @@ func (o *Options) hosts(ctx context.Context) (hosts []string, err error) {
 		return nil, o.failed(o.Address, errOtherDomain)
 	}
 	return hosts, nil
+}
+
+func thisMachine() []netip.Addr {
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 }
 
 // failed is the error of a socket at a host.
