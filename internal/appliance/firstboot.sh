@@ -136,8 +136,8 @@ set_up
 systemctl enable zancudo
 systemctl restart zancudo
 settings
-move_var
 rm -rf "$root/var/cache/zancudo"
+move_var
 # What is set up is not set up again, whatever stick somebody puts in.
 : >"$root/etc/cloud/cloud-init.disabled"
 systemctl disable zancudo-first-boot.service
