@@ -32,7 +32,7 @@ const (
 // needed are the programs that the host must have, and Debian's packages of them.
 var needed = map[string]string{
 	"debootstrap": "debootstrap", "mkfs.ext4": "e2fsprogs", "qemu-system-x86_64": "qemu-system-x86",
-	"mosquitto_pub": "mosquitto-clients", "unshare": "util-linux",
+	"mosquitto_pub": "mosquitto-clients", "unshare": "util-linux", "ssh": "openssh-client",
 }
 
 // ask skips a test unless somebody asks for it; then all that it needs must be there.
@@ -61,21 +61,23 @@ type computer struct {
 	disk   *disk
 	ports  map[string]string // of this host, by the machine's
 
+	others []string // the disks behind the first one, which no cut concerns
+
 	cmd   *exec.Cmd
 	said  *proctest.Output // by the emulator
 	ended chan struct{}
 	heard func() // looks for what was retained before everything else
 }
 
-// newComputer unpacks a machine with a fresh Debian, which is not switched on.
-func newComputer(t *testing.T) *computer {
+// newComputer unpacks a machine with a fresh Debian, which is not switched on. Of root.sh's two kinds it is the one given.
+func newComputer(t *testing.T, kind string) *computer {
 	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	files := freshDebian(t)
+	files := freshDebian(t, kind)
 	c := &computer{
 		t: t, began: time.Now(), random: rand.New(rand.NewPCG(seed, 0)), files: files, dir: t.TempDir(),
-		ports: map[string]string{handPort: "", "1883": "", "8883": ""},
+		ports: map[string]string{handPort: "", "22": "", "1883": "", "8883": ""},
 	}
 	c.disk = newDisk(t, c.dir, filepath.Join(c.files, "disk.img"))
 	for port := range c.ports {
@@ -93,7 +95,7 @@ func newComputer(t *testing.T) *computer {
 }
 
 // freshDebian returns the directory with the disk, made unless the recipe is the one of last time.
-func freshDebian(t *testing.T) string {
+func freshDebian(t *testing.T, kind string) string {
 	t.Helper()
 	recipe, err := os.ReadFile("root.sh")
 	if err != nil {
@@ -103,7 +105,7 @@ func freshDebian(t *testing.T) string {
 	if err != nil {
 		cache = os.TempDir()
 	}
-	dir := filepath.Join(cache, "zancudo-machine", fmt.Sprintf("%x", sha256.Sum256(recipe))[:16])
+	dir := filepath.Join(cache, "zancudo-machine", fmt.Sprintf("%x", sha256.Sum256(recipe))[:16]+"-"+kind)
 	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
 		return dir
 	}
@@ -117,7 +119,7 @@ func freshDebian(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(ctx, script, dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, script, dir, kind).CombinedOutput(); err != nil {
 		t.Fatalf("make a Debian: %v\n%s", err, tail(string(out), 40))
 	}
 	t.Logf("a Debian made in %v", time.Since(began).Round(time.Second))
@@ -136,25 +138,44 @@ func (c *computer) address(port string) string { return net.JoinHostPort("127.0.
 func (c *computer) boot() {
 	c.t.Helper()
 	began := time.Now()
+	c.switchOn()
+	c.await("the machine has started", func() bool {
+		out, _, err := c.try("systemctl is-system-running --wait")
+		if err == nil && strings.TrimSpace(out) != "running" {
+			failed, _, _ := c.try("systemctl --failed --no-pager --plain; journalctl -b -p warning --no-pager -n 30")
+			c.t.Fatalf("the machine is %s\n%s", out, failed)
+		}
+		return err == nil
+	})
+	c.note("booted in %.0f s", time.Since(began).Seconds())
+}
+
+func (c *computer) switchOn() {
+	c.t.Helper()
 	c.disk.start(c.t)
 	network := []string{"user", "id=net"}
 	for port, host := range c.ports {
 		network = append(network, "hostfwd=tcp:127.0.0.1:"+host+"-:"+port)
 	}
-	c.cmd = exec.Command("qemu-system-x86_64",
+	args := []string{
 		"-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "512", "-machine", "q35",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", filepath.Join(c.files, "vmlinuz"), "-initrd", filepath.Join(c.files, "initrd"),
-		"-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet loglevel=4 mitigations=off modules_load=virtio_net "+
+		"-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet loglevel=4 mitigations=off modules_load=virtio_net " +
 			"systemd.default_timeout_start_sec=600 systemd.journald.forward_to_console=1", // the emulator is slow, and the host busy
-		"-serial", "file:"+filepath.Join(c.dir, "console"),
-		"-blockdev", "driver=file,node-name=file,filename="+c.disk.copied,
+		"-serial", "file:" + filepath.Join(c.dir, "console"),
+		"-blockdev", "driver=file,node-name=file,filename=" + c.disk.copied,
 		"-blockdev", "driver=raw,node-name=raw,file=file",
-		"-blockdev", "driver=file,node-name=log,filename="+c.disk.log,
-		"-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log,log-sector-size="+strconv.Itoa(sectorBytes),
+		"-blockdev", "driver=file,node-name=log,filename=" + c.disk.log,
+		"-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log,log-sector-size=" + strconv.Itoa(sectorBytes),
 		"-device", "virtio-blk-pci,drive=disk",
 		"-netdev", strings.Join(network, ","), "-device", "virtio-net-pci,netdev=net,romfile=",
-		"-device", "virtio-rng-pci")
+		"-device", "virtio-rng-pci",
+	}
+	for i, file := range c.others {
+		args = append(args, "-drive", fmt.Sprintf("if=none,format=raw,id=other%d,file=%s", i, file), "-device", fmt.Sprintf("virtio-blk-pci,drive=other%d", i))
+	}
+	c.cmd = exec.Command("qemu-system-x86_64", args...)
 	c.said, c.ended = &proctest.Output{}, make(chan struct{})
 	c.cmd.Stdout, c.cmd.Stderr = c.said, c.said
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -166,15 +187,21 @@ func (c *computer) boot() {
 		_ = cmd.Wait()
 		close(ended)
 	}()
-	c.await("the machine has started", func() bool {
-		out, _, err := c.try("systemctl is-system-running --wait")
-		if err == nil && strings.TrimSpace(out) != "running" {
-			failed, _, _ := c.try("systemctl --failed --no-pager --plain; journalctl -b -p warning --no-pager -n 30")
-			c.t.Fatalf("the machine is %s\n%s", out, failed)
-		}
-		return err == nil
-	})
-	c.note("booted in %.0f s", time.Since(began).Seconds())
+}
+
+// restarts waits until the machine switches itself off to start again, which the emulator leaves to the next boot.
+func (c *computer) restarts() {
+	c.t.Helper()
+	select {
+	case <-c.ended:
+		c.cmd = nil
+		sparseCopy(c.t, c.disk.copied, c.disk.medium)
+	case <-time.After(patience):
+		log, _, _ := c.try("systemctl status --no-pager; journalctl -b --no-pager -n 60")
+		c.t.Fatalf("the machine does not restart within %v\n%s", patience, log)
+	case <-c.t.Context().Done():
+		c.t.FailNow()
+	}
 }
 
 // freeze stops the machine between two instructions; its network is silent.

@@ -28,7 +28,7 @@ func TestMachine(t *testing.T) {
 		}
 	}
 	first, second := packages(t, "1.0.0"), packages(t, "1.0.1")
-	c := newComputer(t)
+	c := newComputer(t, "installed")
 	c.boot()
 	c.install(deb(t, first, "zancudo"))
 	l := c.openToNetwork()

@@ -35,7 +35,7 @@ pattern readwrite users/%u/#
 func TestMigration(t *testing.T) {
 	ask(t)
 	dir := packages(t, "1.0.0")
-	c := newComputer(t)
+	c := newComputer(t, "installed")
 	c.boot()
 	zancudo, instead := c.put(deb(t, dir, "zancudo")), c.put(deb(t, dir, "zancudo-mosquitto"))
 	c.mosquitto()
