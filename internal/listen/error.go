@@ -14,6 +14,7 @@ type Error struct {
 	Interface string // empty: all
 	Path      string // of a unix socket; empty: it is one of TCP
 	Holder    Holder // who has the address, of an error that wraps EADDRINUSE
+	Passed    string // what systemd has opened for this process at that port; empty: nothing
 	Err       error
 }
 
@@ -29,6 +30,9 @@ var (
 
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s: %s. ", e.what(), e.where())
+	if e.Passed != "" {
+		return text + fmt.Sprintf("systemd has opened %s for this process instead: give the listener and the socket unit the same address.", e.Passed)
+	}
 	if holder := e.Holder.String(); holder != "" {
 		text += holder + " "
 	}

@@ -1,10 +1,12 @@
 package listen
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,15 +100,31 @@ func (in *Inherited) Unwanted() []string {
 	return told
 }
 
+// at names the sockets that have a port of TCP.
+func (in *Inherited) at(port int) string {
+	if in == nil {
+		return ""
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	var all []string
+	for _, s := range in.sockets {
+		if a, ok := s.address.(*net.TCPAddr); ok && a.Port == port {
+			all = append(all, a.String())
+		}
+	}
+	return strings.Join(all, " and ")
+}
+
 // take returns a listener for each socket that fits o.
-func (in *Inherited) take(o *Options) (all []net.Listener, err error) {
+func (in *Inherited) take(ctx context.Context, o *Options) (all []net.Listener, err error) {
 	if in == nil {
 		return nil, nil
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, s := range in.sockets {
-		if !s.fits(o) {
+		if !s.fits(ctx, o) {
 			continue
 		}
 		l, err := net.FileListener(s.file)
@@ -124,7 +142,7 @@ func (in *Inherited) take(o *Options) (all []net.Listener, err error) {
 }
 
 // fits reports whether a socket is one that o asks for.
-func (s *inherited) fits(o *Options) bool {
+func (s *inherited) fits(ctx context.Context, o *Options) bool {
 	if o.Name != "" {
 		return s.name == o.Name
 	}
@@ -132,25 +150,20 @@ func (s *inherited) fits(o *Options) bool {
 	case *net.UnixAddr:
 		return o.Path != "" && clean(a.Name) == clean(o.Path)
 	case *net.TCPAddr:
-		return o.Path == "" && o.Port != 0 && a.Port == o.Port && o.covers(a.AddrPort().Addr().Unmap())
+		return o.Path == "" && o.Port != 0 && a.Port == o.Port && o.covers(ctx, a.AddrPort().Addr().Unmap())
 	default:
 		return false
 	}
 }
 
-// covers reports whether o asks for an address.
-func (o *Options) covers(ip netip.Addr) bool {
-	switch {
-	case !o.Domain.has(ip):
-		return false
-	case o.Loopback:
-		return ip.IsLoopback()
-	case o.Address == "":
-		return ip.IsUnspecified()
-	default:
-		wanted, err := netip.ParseAddr(o.Address)
-		return err == nil && wanted.Unmap() == ip
+// covers reports whether o asks for an address. A name that has none is for
+// whoever opens the socket to complain of.
+func (o *Options) covers(ctx context.Context, ip netip.Addr) bool {
+	if o.Address == "" && !o.Loopback {
+		return ip.IsUnspecified() && o.Domain.has(ip)
 	}
+	hosts, err := o.hosts(ctx)
+	return err == nil && slices.Contains(hosts, ip.String())
 }
 
 // tuned is a listener whose connections are like those of our own, though its

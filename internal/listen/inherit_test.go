@@ -3,6 +3,7 @@
 package listen
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -48,7 +49,7 @@ func beInherited() error {
 			o.Name, o.Port = name, 1 // which it could not open
 		}
 		for range 2 { // as if it were closed and opened again by a reload
-			all, err := in.take(&o)
+			all, err := in.take(context.Background(), &o)
 			if err != nil || len(all) != 1 {
 				return fmt.Errorf("%s: %d listeners, %w", name, len(all), err)
 			}
@@ -160,6 +161,22 @@ func TestInheritOther(t *testing.T) {
 	}
 }
 
+// A socket of systemd at another address is in the way of the listener, and said.
+func TestInheritElsewhere(t *testing.T) {
+	t.Parallel()
+	l := listenTCP(t).(*net.TCPListener)
+	f, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &Inherited{}
+	in.add(f, "mqtt.socket")
+	_, err = Open(t.Context(), Options{Port: l.Addr().(*net.TCPAddr).Port, Inherited: in})
+	if err == nil || !strings.Contains(err.Error(), "systemd has opened "+l.Addr().String()+" for this process instead") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFits(t *testing.T) {
 	t.Parallel()
 	at := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 1883} }
@@ -176,6 +193,7 @@ func TestFits(t *testing.T) {
 		{Options{Port: 1883, Loopback: true}, []string{"lo4", "lo6"}},
 		{Options{Port: 1883, Address: "192.0.2.1"}, []string{"eth"}},
 		{Options{Port: 1883, Address: "0.0.0.0"}, []string{"any4"}},
+		{Options{Port: 1883, Address: "localhost", Domain: IPv4}, []string{"lo4"}},
 		{Options{Port: 1884}, nil},
 		{Options{}, nil},
 		{Options{Path: "/run/../run/s"}, []string{"unix"}},
@@ -184,7 +202,7 @@ func TestFits(t *testing.T) {
 	} {
 		var got []string
 		for name, a := range all {
-			if (&inherited{name: name, address: a}).fits(&tt.o) {
+			if (&inherited{name: name, address: a}).fits(t.Context(), &tt.o) {
 				got = append(got, name)
 			}
 		}

@@ -2,12 +2,14 @@ package listen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Options say where to listen. Either Path is set, for a unix socket, or what
@@ -77,9 +79,12 @@ func (d Domain) resolved() string { return [...]string{"ip", "ip4", "ip6"}[d] }
 // Open opens the sockets that o asks for: one, or one for each address of a
 // host name. The error of a socket that cannot be opened is an *Error.
 func Open(ctx context.Context, o Options) ([]net.Listener, error) {
-	open, err := o.Inherited.take(&o)
+	open, err := o.Inherited.take(ctx, &o)
 	if err == nil && len(open) == 0 {
 		open, err = o.openAll(ctx)
+		if failed, ok := errors.AsType[*Error](err); ok && failed.is(syscall.EADDRINUSE) {
+			failed.Passed = o.Inherited.at(o.Port)
+		}
 	}
 	if err != nil {
 		return nil, err
