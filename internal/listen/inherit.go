@@ -159,11 +159,15 @@ func (s *inherited) fits(ctx context.Context, o *Options) bool {
 // covers reports whether o asks for an address. A name that has none is for
 // whoever opens the socket to complain of.
 func (o *Options) covers(ctx context.Context, ip netip.Addr) bool {
-	if o.Address == "" && !o.Loopback {
+	switch {
+	case o.thisMachine():
+		return ip.IsLoopback() && o.Domain.has(ip)
+	case o.Address == "":
 		return ip.IsUnspecified() && o.Domain.has(ip)
+	default:
+		hosts, err := o.hosts(ctx)
+		return err == nil && slices.Contains(hosts, ip.String())
 	}
-	hosts, err := o.hosts(ctx)
-	return err == nil && slices.Contains(hosts, ip.String())
 }
 
 // tuned is a listener whose connections are like those of our own, though its

@@ -193,6 +193,7 @@ func TestFits(t *testing.T) {
 		{Options{Port: 1883, Loopback: true}, []string{"lo4", "lo6"}},
 		{Options{Port: 1883, Address: "192.0.2.1"}, []string{"eth"}},
 		{Options{Port: 1883, Address: "0.0.0.0"}, []string{"any4"}},
+		{Options{Port: 1883, Address: "localhost"}, []string{"lo4", "lo6"}},
 		{Options{Port: 1883, Address: "localhost", Domain: IPv4}, []string{"lo4"}},
 		{Options{Port: 1884}, nil},
 		{Options{}, nil},

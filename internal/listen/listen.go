@@ -164,16 +164,17 @@ func (o *Options) hosts(ctx context.Context) (hosts []string, err error) {
 	if o.Address == "" && !o.Loopback {
 		return []string{""}, nil
 	}
+	loopback := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 	var found []netip.Addr
 	if ip, notIP := netip.ParseAddr(o.Address); notIP == nil {
 		found = []netip.Addr{ip}
 	} else if o.Loopback {
-		found = thisMachine()
+		found = loopback
 	} else if found, err = net.DefaultResolver.LookupNetIP(ctx, o.Domain.resolved(), o.Address); err != nil {
-		if !strings.EqualFold(o.Address, "localhost") {
+		if !o.thisMachine() {
 			return nil, o.failed(o.Address, err)
 		}
-		found = thisMachine() // a machine that has lost its /etc/hosts is one all the same [RFC 6761 6.3]
+		found = loopback // a machine that has lost its /etc/hosts is one all the same [RFC 6761 6.3]
 	}
 	for _, ip := range found {
 		if o.Domain.has(ip) {
@@ -186,9 +187,8 @@ func (o *Options) hosts(ctx context.Context) (hosts []string, err error) {
 	return hosts, nil
 }
 
-func thisMachine() []netip.Addr {
-	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
-}
+// thisMachine reports whether nobody else is to connect.
+func (o *Options) thisMachine() bool { return o.Loopback || strings.EqualFold(o.Address, "localhost") }
 
 // failed is the error of a socket at a host.
 func (o *Options) failed(host string, err error) error {
