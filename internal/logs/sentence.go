@@ -420,7 +420,9 @@ func appendAny(b []byte, message string, a attrs) []byte {
 		} else {
 			b = append(b, ", "...)
 		}
-		b = append(appendText(b, one.Key), ' ')
+		if one.Key != "text" && one.Key != "err" { // they say by themselves what they are
+			b = append(appendText(b, one.Key), ' ')
+		}
 		value := one.Value.Resolve().String()
 		if value == "" {
 			value = strconv.Quote(value)
