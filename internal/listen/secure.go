@@ -88,7 +88,8 @@ type Secured struct {
 }
 
 func newSecured(c net.Conn, o *SecureOptions) *Secured {
-	w := &wire{Conn: c, turns: o.Turns, left: maxHandshake, shaking: true}
+	w := &wire{Conn: c, turns: o.Turns, left: maxHandshake}
+	w.shaking.Store(true)
 	return &Secured{Session: o.Server(w), wire: w, options: o}
 }
 
@@ -125,7 +126,8 @@ func (c *Secured) shake() (err error) {
 		err = w.flush()
 	}
 	if err == nil {
-		w.shaking, w.last = false, nil
+		w.last = nil
+		w.shaking.Store(false)
 		return nil
 	}
 	if c.options.Silent == nil || !c.options.Silent(err) {
@@ -197,7 +199,7 @@ type wire struct {
 	turns   *Turns
 
 	// Of the handshake.
-	shaking bool
+	shaking atomic.Bool
 	holding bool   // a turn
 	left    int    // bytes that may still come
 	out     []byte // to be sent when the next are awaited
@@ -209,7 +211,7 @@ type wire struct {
 }
 
 func (w *wire) Read(b []byte) (int, error) {
-	if !w.shaking {
+	if !w.shaking.Load() {
 		if w.held != 0 {
 			return readNow(w.held-1, b)
 		}
@@ -230,8 +232,11 @@ func (w *wire) Read(b []byte) (int, error) {
 }
 
 func (w *wire) Write(b []byte) (int, error) {
-	if !w.shaking {
+	switch {
+	case !w.shaking.Load():
 		return w.Conn.Write(b)
+	case w.closing.Load(): // the goodbye of Close, while another goroutine does the handshake
+		return len(b), nil
 	}
 	w.out = append(w.out, b...)
 	return len(b), nil

@@ -310,3 +310,40 @@ func TestReadSocket(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 }
+
+// completed tells when its handshake is done, before the connection knows.
+type completed struct {
+	*tls.Conn
+	done chan struct{}
+}
+
+func (c completed) Handshake() error {
+	err := c.Conn.Handshake()
+	close(c.done)
+	return err
+}
+
+// A connection may be closed at the very end of its handshake, by another goroutine.
+func TestCloseDuringHandshake(t *testing.T) {
+	t.Parallel()
+	s := newSecureServer(t, SecureOptions{}, nil)
+	o := *s.Listener.(*securing).options
+	server := o.Server
+	for range 20 {
+		near, far := net.Pipe()
+		done := make(chan struct{})
+		o.Server = func(c net.Conn) Session { return completed{server(c).(*tls.Conn), done} }
+		c := newSecured(near, &o)
+		go func() {
+			if tls.Client(far, s.client).Handshake() == nil {
+				io.Copy(io.Discard, far)
+			}
+		}()
+		shaken := make(chan error, 1)
+		go func() { shaken <- c.Handshake() }()
+		<-done
+		c.Close()
+		<-shaken
+		far.Close()
+	}
+}
