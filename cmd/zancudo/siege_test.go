@@ -205,6 +205,7 @@ func (s *siege) connect(connect packet.Connect, hear func(*packet.Publish)) *eng
 // round loads the broker, kills it in the middle of that, and starts it again.
 func (s *siege) round() {
 	s.t.Helper()
+	target := s.acked.Load() + 1 + s.random.Int64N(int64(len(s.publishers)*siegeEach*3/4))
 	for _, p := range s.publishers {
 		for range siegeEach {
 			s.publish(p)
@@ -217,7 +218,6 @@ func (s *siege) round() {
 	}
 	reader := s.connect(passing(s.id("reader", s.sent)), nil)
 	s.subscribe(reader, packet.Subscription{Filter: s.topic("%d/kept/#"), QoS: packet.AtLeastOnce})
-	target := s.acked.Load() + 1 + s.random.Int64N(int64(len(s.publishers)*siegeEach*3/4))
 	s.await("messages are acknowledged", func() bool { return s.acked.Load() >= target })
 	s.kill()
 	_ = reader.Close()
