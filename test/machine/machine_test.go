@@ -79,10 +79,7 @@ func (c *computer) active() {
 func (c *computer) openToNetwork() *load {
 	c.t.Helper()
 	out := c.run("zancudo init --overwrite --yes --user alice --name localhost")
-	password := regexp.MustCompile(`Password +(\S+)`).FindStringSubmatch(out)
-	if password == nil {
-		c.t.Fatalf("zancudo init shows no password:\n%s", out)
-	}
+	password := c.password(out)
 	if restart := "systemctl restart zancudo"; !strings.Contains(out, "\n  "+restart+"\n") {
 		c.t.Errorf("zancudo init does not say %q:\n%s", restart, out)
 	}
@@ -93,7 +90,7 @@ func (c *computer) openToNetwork() *load {
 	if err := os.WriteFile(file, []byte(authority), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	with := []string{"-h", "localhost", "-p", c.ports["8883"], "--cafile", file, "-u", "alice", "-P", password[1], "-q", "1"}
+	with := []string{"-h", "localhost", "-p", c.ports["8883"], "--cafile", file, "-u", "alice", "-P", password, "-q", "1"}
 	if out, err := c.host("mosquitto_pub", append(with, "-t", "alice/hello", "-m", "from the host", "-r")...); err != nil {
 		c.t.Fatalf("mosquitto_pub: %v\n%s", err, out)
 	}
@@ -108,7 +105,17 @@ func (c *computer) openToNetwork() *load {
 		c.t.Errorf("a stranger can publish: %s", out)
 	}
 	c.note("open to the network with TLS; Debian's mosquitto_pub and mosquitto_sub have published and subscribed")
-	return newLoad(c, "alice", password[1], authority)
+	return newLoad(c, "alice", password, authority)
+}
+
+// password is what 'zancudo init' has said of it.
+func (c *computer) password(said string) string {
+	c.t.Helper()
+	found := regexp.MustCompile(`Password +(\S+)`).FindStringSubmatch(said)
+	if found == nil {
+		c.t.Fatalf("zancudo init shows no password:\n%s", said)
+	}
+	return found[1]
 }
 
 // reload takes a change of the configuration in; the client that is there stays.
@@ -219,10 +226,11 @@ func (c *computer) socket() {
 		done
 		wait $restart'`)
 	c.active()
-	if refused, in := strings.Count(out, "refused"), strings.Count(out, "let in"); refused > 0 || in < 3 {
+	refused, in := strings.Count(out, "refused"), strings.Count(out, "let in")
+	if refused > 0 || in < 3 {
 		c.t.Errorf("while the broker starts again %d are let in, and %d refused:\n%s", in, refused, c.run("journalctl -u zancudo -u zancudo.socket -b --no-pager -n 30"))
 	}
-	c.note("zancudo.socket holds the port: %d connections during a restart, %d refused", strings.Count(out, "let in"), strings.Count(out, "refused"))
+	c.note("zancudo.socket holds the port: %d connections during a restart, %d refused", in, refused)
 	c.heard()
 }
 

@@ -91,10 +91,7 @@ func (s *shelf) use() {
 		return string(out)
 	}
 	report, authority := read("/root/zancudo.txt"), read("/etc/zancudo/ca.crt")
-	password := regexp.MustCompile(`Password +(\S+)`).FindStringSubmatch(report)
-	if password == nil {
-		s.t.Fatalf("the report shows no password:\n%s", report)
-	}
+	password := s.password(report)
 	if !strings.Contains(report, "10.0.2.15") {
 		s.t.Errorf("the report does not speak of the address:\n%s", report)
 	}
@@ -105,7 +102,7 @@ func (s *shelf) use() {
 	if err := os.WriteFile(ca, []byte(authority), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	with := []string{"-h", "127.0.0.1", "-p", s.ports["8883"], "--cafile", ca, "-u", "alice", "-P", password[1], "-q", "1", "-t", "alice/hello"}
+	with := []string{"-h", "127.0.0.1", "-p", s.ports["8883"], "--cafile", ca, "-u", "alice", "-P", password, "-q", "1", "-t", "alice/hello"}
 	s.laptop("mosquitto_pub", append(with, "-m", "hello", "-r")...)
 	if out := s.laptop("mosquitto_sub", append(with, "-C", "1", "-W", "300")...); out != "hello\n" {
 		s.t.Errorf("mosquitto_sub got %q", out)
